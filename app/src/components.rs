@@ -1,0 +1,80 @@
+//! Small pieces that several pages use.
+
+use leptos::prelude::*;
+use simone_booking::ConnectionId;
+use simone_sync::platform::Platform;
+
+/// Pictures of the narrow navigation. Decoration: the word stands beside each.
+#[derive(Clone, Copy, Debug)]
+pub enum Icon {
+    Agenda,
+    Calendars,
+    Log,
+    Notices,
+    Account,
+}
+
+pub fn icon(icon: Icon) -> AnyView {
+    let path = match icon {
+        Icon::Agenda => "M4 6h16v14H4zM4 10h16M8 3v4M16 3v4",
+        Icon::Calendars => {
+            "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 6 6l1-1"
+        }
+        Icon::Log => "M9 6h11M9 12h11M9 18h11M4 6h.01M4 12h.01M4 18h.01",
+        Icon::Notices => "M6 16V10a6 6 0 0 1 12 0v6l2 2H4zM10 21h4",
+        Icon::Account => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21a8 8 0 0 1 16 0",
+    };
+    view! {
+        <svg
+            width="22"
+            height="22"
+            viewBox="0 0 24 24"
+            fill="none"
+            stroke="currentColor"
+            stroke-width="1.8"
+            stroke-linecap="round"
+            stroke-linejoin="round"
+            aria-hidden="true"
+        >
+            <path d=path/>
+        </svg>
+    }
+    .into_any()
+}
+
+/// The form of an action, as `<ActionForm>` makes it; its fields are made before it, and may borrow.
+macro_rules! action_form {
+    ($action:ty, $fields:expr) => {{
+        let fields = $fields;
+        leptos::view! { <ActionForm action={ServerAction::<$action>::new()}>{fields}</ActionForm> }
+    }};
+}
+pub(crate) use action_form;
+
+/// A hidden field of a form.
+pub fn hidden(name: &'static str, value: impl ToString) -> AnyView {
+    view! { <input type="hidden" name=name value=value.to_string()/> }.into_any()
+}
+
+/// A place where nothing is yet: what it will hold, and what to do.
+pub fn empty(title: String, words: String, action: impl IntoView + 'static) -> AnyView {
+    view! {
+        <section class="empty">
+            <h2>{title}</h2>
+            <p class="lead">{words}</p>
+            {action}
+        </section>
+    }
+    .into_any()
+}
+
+/// The button that leads to a platform's page. `reconnects`: the connection that is to be renewed.
+pub fn connect_button(platform: Platform, words: String, reconnects: Option<ConnectionId>) -> AnyView {
+    view! {
+        <form method="post" action=format!("/connect/{platform}")>
+            {reconnects.map(|connection| hidden("reconnect", connection))}
+            <button class="btn main">{words}</button>
+        </form>
+    }
+    .into_any()
+}

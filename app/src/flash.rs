@@ -1,0 +1,181 @@
+//! Messages for the next page: what an action did, or why it did nothing.
+//!
+//! Stored as a code with parameters and put into words when shown, in the language that the reader then has.
+
+use crate::format;
+use crate::platform::{outcome_words, platform_name};
+use crate::texts::{Lang, text};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use simone_sync::platform::Platform;
+
+/// What the next page says once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "code")]
+pub enum Flash {
+    Welcome {
+        name: String,
+    },
+    Connected {
+        platform: Platform,
+    },
+    Reconnected {
+        platform: Platform,
+    },
+    /// Connecting came to nothing; the reason is a [`simone_sync::connect::ConnectError`]'s code.
+    NotConnected {
+        platform: Platform,
+        reason: String,
+    },
+    Syncing,
+    Synced,
+    /// The round that was asked for failed; the reason is a [`simone_sync::round::Outcome`]'s code.
+    SyncFailed {
+        platform: Platform,
+        outcome: String,
+    },
+    Waiting {
+        platform: Platform,
+    },
+    Selected {
+        calendar: String,
+        selected: bool,
+    },
+    BlockFree {
+        calendar: String,
+        block_free: bool,
+    },
+    Disconnected {
+        account: String,
+    },
+    RemovalsAccepted,
+    RemovalsRefused,
+    KeptRemoved,
+    GoneDismissed {
+        calendar: String,
+    },
+    ZoneChanged {
+        zone: Tz,
+    },
+    ZoneKept {
+        zone: Tz,
+    },
+    LanguageChanged,
+    NoticesRead,
+    /// What the action named is not there, or is not this provider's.
+    Missing,
+    /// Something failed on our side.
+    Failed,
+}
+
+impl Flash {
+    /// Whether it tells of something that did not work.
+    pub const fn is_bad(&self) -> bool {
+        matches!(self, Self::NotConnected { .. } | Self::SyncFailed { .. } | Self::Missing | Self::Failed)
+    }
+
+    pub fn words(&self, lang: Lang) -> String {
+        match self {
+            Self::Welcome { name } => text!(lang, flash.welcome, name = name.as_str()),
+            Self::Connected { platform } => text!(lang, flash.connected, platform = platform_name(*platform)),
+            Self::Reconnected { platform } => {
+                text!(lang, flash.reconnected, platform = platform_name(*platform))
+            }
+            Self::NotConnected { platform, reason } => {
+                let what = text!(lang, flash.not_connected, platform = platform_name(*platform));
+                let why = match reason.as_str() {
+                    "refused" => text!(lang, flash.refused),
+                    "not_under_way" => text!(lang, flash.not_under_way),
+                    "permission_missing" => text!(lang, flash.permission_missing),
+                    "no_lasting_access" => text!(lang, flash.no_lasting_access),
+                    "other_account" => text!(lang, flash.other_account),
+                    // It is connected, so the lead would be wrong.
+                    "already_connected" => return text!(lang, flash.already_connected),
+                    "vanished" => text!(lang, flash.vanished),
+                    "not_configured" => text!(lang, flash.not_configured),
+                    "misconfigured" => text!(lang, flash.misconfigured),
+                    _ => text!(lang, flash.unavailable),
+                };
+                format!("{what} {why}")
+            }
+            Self::Syncing => text!(lang, flash.syncing),
+            Self::Synced => text!(lang, flash.synced),
+            Self::SyncFailed { platform, outcome } => {
+                outcome_words(lang, *platform, outcome).unwrap_or_else(|| text!(lang, flash.synced))
+            }
+            Self::Waiting { platform } => text!(lang, flash.waiting, platform = platform_name(*platform)),
+            Self::Selected { calendar, selected: true } => {
+                text!(lang, flash.selected, calendar = calendar.as_str())
+            }
+            Self::Selected { calendar, selected: false } => {
+                text!(lang, flash.unselected, calendar = calendar.as_str())
+            }
+            Self::BlockFree { calendar, block_free: true } => {
+                text!(lang, flash.free_on, calendar = calendar.as_str())
+            }
+            Self::BlockFree { calendar, block_free: false } => {
+                text!(lang, flash.free_off, calendar = calendar.as_str())
+            }
+            Self::Disconnected { account } => text!(lang, flash.disconnected, account = account.as_str()),
+            Self::RemovalsAccepted => text!(lang, flash.removals_accepted),
+            Self::RemovalsRefused => text!(lang, flash.removals_refused),
+            Self::KeptRemoved => text!(lang, flash.kept_removed),
+            Self::GoneDismissed { calendar } => {
+                text!(lang, flash.gone_dismissed, calendar = calendar.as_str())
+            }
+            Self::ZoneChanged { zone } => {
+                format::elided(lang, &text!(lang, flash.zone_changed, city = format::city(lang, *zone)))
+            }
+            Self::ZoneKept { zone } => {
+                format::elided(lang, &text!(lang, flash.zone_kept, city = format::city(lang, *zone)))
+            }
+            Self::LanguageChanged => text!(lang, flash.language_changed),
+            Self::NoticesRead => text!(lang, flash.read),
+            Self::Missing => text!(lang, flash.missing),
+            Self::Failed => text!(lang, flash.failed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use simone_sync::connect::ConnectError;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_flash_survives_being_stored() {
+        for flash in [
+            Flash::Welcome { name: "Camille".into() },
+            Flash::NotConnected { platform: Platform::Google, reason: "refused".into() },
+            Flash::ZoneChanged { zone: chrono_tz::Europe::Lisbon },
+            Flash::Failed,
+        ] {
+            let stored = serde_json::to_string(&flash).unwrap();
+            assert_eq!(serde_json::from_str::<Flash>(&stored).unwrap(), flash);
+        }
+    }
+
+    #[test]
+    fn each_reason_not_to_connect_has_words_of_its_own() {
+        let reasons = [
+            ConnectError::Refused,
+            ConnectError::NotUnderWay,
+            ConnectError::PermissionMissing,
+            ConnectError::NoLastingAccess,
+            ConnectError::OtherAccount,
+            ConnectError::AlreadyConnected,
+            ConnectError::Vanished,
+            ConnectError::NotConfigured,
+            ConnectError::Unavailable("down".into()),
+        ];
+        let words: BTreeSet<String> = reasons
+            .iter()
+            .map(|error| {
+                Flash::NotConnected { platform: Platform::Google, reason: error.code().into() }
+                    .words(Lang::fr)
+            })
+            .collect();
+        assert_eq!(words.len(), reasons.len());
+    }
+}

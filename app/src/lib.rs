@@ -1,0 +1,27 @@
+//! The pages, their actions and texts: Leptos, rendered on the server alone.
+//!
+//! [`router`] makes one axum router of it all. Pages read through `simone-store` and change things through the port
+//! [`simone_sync::ports::Choices`]; forms and links do everything, and no script is needed.
+
+mod actions;
+mod components;
+pub mod flash;
+pub mod format;
+mod login;
+mod page;
+mod pages;
+mod platform;
+mod render;
+mod router;
+pub mod session;
+mod state;
+pub mod texts;
+pub mod week;
+
+pub use actions::settled;
+pub use flash::Flash;
+pub use login::ClientAddress;
+pub use render::STYLE_PATH;
+pub use router::{not_found, router};
+pub use session::Session;
+pub use state::{AppState, Connector, Demo, Parts};

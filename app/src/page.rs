@@ -1,0 +1,245 @@
+//! What all pages share: who reads them, the frame around them, and what is shown when they fail.
+
+use crate::components::{Icon, icon};
+use crate::flash::Flash;
+use crate::format;
+use crate::render::Problem;
+use crate::session::Session;
+use crate::state::AppState;
+use crate::texts::{Lang, language, text};
+use axum::http::request::Parts;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+use leptos_meta::Title;
+use simone_booking::{Provider, ProviderId};
+use simone_sync::ports::StoreError;
+use std::future::Future;
+
+/// The request that a page answers.
+#[derive(Clone)]
+pub struct Here {
+    pub state: AppState,
+    pub session: Session,
+    pub provider: Provider,
+    pub lang: Lang,
+    pub now: DateTime<Utc>,
+    parts: Parts,
+    response: ResponseOptions,
+}
+
+impl Here {
+    /// From the context of a page or an action; `None` when nobody is logged in.
+    pub fn find() -> Option<Self> {
+        let parts = use_context::<Parts>()?;
+        let state = use_context::<AppState>()?;
+        let response = use_context::<ResponseOptions>()?;
+        let session = parts.extensions.get::<Session>()?.clone();
+        let provider = session.provider.clone()?;
+        let (lang, now) = (language(&parts.headers), state.clock.now());
+        Some(Self { state, session, provider, lang, now, parts, response })
+    }
+
+    pub fn provider_id(&self) -> ProviderId {
+        self.provider.id
+    }
+
+    pub fn zone(&self) -> Tz {
+        self.provider.zone
+    }
+
+    /// Today in the provider's zone.
+    pub fn today(&self) -> NaiveDate {
+        self.now.with_timezone(&self.zone()).date_naive()
+    }
+
+    /// A parameter of the address's query.
+    pub fn query(&self, name: &str) -> Option<String> {
+        query_value(&self.parts, name)
+    }
+
+    /// Path and query, to come back to.
+    pub fn address(&self) -> String {
+        self.parts.uri.path_and_query().map_or_else(|| "/agenda".to_owned(), ToString::to_string)
+    }
+
+    pub fn ago(&self, at: DateTime<Utc>) -> String {
+        format::ago(self.lang, at, self.now, self.zone())
+    }
+
+    pub fn moment(&self, at: DateTime<Utc>) -> String {
+        format::moment(self.lang, at, self.now, self.zone())
+    }
+
+    pub fn city(&self, zone: Tz) -> String {
+        format::city(self.lang, zone)
+    }
+}
+
+pub fn query_value(parts: &Parts, name: &str) -> Option<String> {
+    let query = parts.uri.query()?;
+    url::form_urlencoded::parse(query.as_bytes())
+        .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+}
+
+/// What a page shows inside the frame.
+pub struct Screen {
+    pub title: String,
+    /// Uses the width of a wide screen.
+    pub fluid: bool,
+    pub body: AnyView,
+}
+
+/// Why a page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    #[error("not found")]
+    NotFound,
+    #[error("the page could not be read")]
+    Store(#[from] StoreError),
+}
+
+/// The places in the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    Agenda,
+    Calendars,
+    Log,
+    Notices,
+    Account,
+}
+
+/// A page of someone who is logged in.
+pub fn page<F>(tab: Tab, load: impl FnOnce(Here) -> F + Send + 'static) -> impl IntoView
+where
+    F: Future<Output = Result<Screen, PageError>> + Send + 'static,
+{
+    let here = Here::find();
+    view! {
+        <Suspense>
+            {Suspend::new(async move {
+                let Some(here) = here else { return frame_problem(Problem::Forbidden).into_any() };
+                let unread = here.state.db.unread_notices(here.provider_id()).await;
+                let screen = load(here.clone()).await;
+                match (screen, unread) {
+                    (Ok(screen), Ok(unread)) => frame(&here, tab, unread, screen).into_any(),
+                    (Err(PageError::NotFound), Ok(unread)) => {
+                        here.response.set_status(Problem::NotFound.status());
+                        let screen = problem_screen(here.lang, Problem::NotFound);
+                        frame(&here, tab, unread, screen).into_any()
+                    }
+                    (Err(PageError::Store(error)), _) | (_, Err(error)) => {
+                        tracing::error!(error = &error as &dyn std::error::Error, "a page could not be read");
+                        here.response.set_status(Problem::Failed.status());
+                        frame_problem(Problem::Failed).into_any()
+                    }
+                }
+            })}
+        </Suspense>
+    }
+}
+
+fn frame(here: &Here, tab: Tab, unread: i64, screen: Screen) -> AnyView {
+    let lang = here.lang;
+    let link = move |place: Tab, address: &'static str, name: String, picture: Icon| {
+        let current = (place == tab).then_some("page");
+        let badge = (place == Tab::Notices && unread > 0).then(|| {
+            let spoken = text!(lang, app.unread, count = unread);
+            view! { <span class="count" aria-hidden="true">{unread.min(99)}</span><span class="unseen">{spoken}</span> }
+        });
+        view! {
+            <li class:last=place == Tab::Account>
+                <a href=address aria-current=current>{icon(picture)}<span>{name}</span>{badge}</a>
+            </li>
+        }
+        .into_any()
+    };
+    view! {
+        <Title text=document_title(&screen.title)/>
+        <a class="skip" href="#content">{text!(lang, app.skip)}</a>
+        <header class="top">
+            <a class="brand" href="/agenda" aria-label="Simone">"simone"<i>"."</i></a>
+            <nav class="nav" aria-label=text!(lang, app.nav)>
+                <ul>
+                    {link(Tab::Agenda, "/agenda", text!(lang, app.agenda), Icon::Agenda)}
+                    {link(Tab::Calendars, "/settings/calendars", text!(lang, app.calendars), Icon::Calendars)}
+                    {link(Tab::Log, "/sync-log", text!(lang, app.log), Icon::Log)}
+                    {link(Tab::Notices, "/notifications", text!(lang, app.notices), Icon::Notices)}
+                    {link(Tab::Account, "/settings/account", text!(lang, app.account), Icon::Account)}
+                </ul>
+            </nav>
+        </header>
+        <main id="content" tabindex="-1" class:fluid=screen.fluid>
+            {flash_note(lang, here.session.shown.as_ref())}
+            {screen.body}
+            {demo_links(here)}
+        </main>
+    }
+    .into_any()
+}
+
+/// The way to what only the demonstration has.
+fn demo_links(here: &Here) -> AnyView {
+    let lang = here.lang;
+    let Some(demo) = here.state.demo.clone() else { return ().into_any() };
+    let link = |address: String, words: String| view! { <a class="crumb" href=address>{words}</a> };
+    view! {
+        <p class="facts demo">
+            <b>{text!(lang, app.demo)}</b>
+            {demo.simulator.map(|address| link(address, text!(lang, app.simulator)))}
+            {demo.mailbox.map(|address| link(address, text!(lang, app.mailbox)))}
+        </p>
+    }
+    .into_any()
+}
+
+/// What the last action did, read out as soon as the page is there.
+pub fn flash_note(lang: Lang, flash: Option<&Flash>) -> AnyView {
+    let shown = flash.map(|flash| {
+        let class = if flash.is_bad() { "note" } else { "note calm" };
+        view! { <p class=class>{flash.words(lang)}</p> }
+    });
+    let role = if flash.is_some_and(Flash::is_bad) { "alert" } else { "status" };
+    shown.map(|note| view! { <div role=role aria-live="polite">{note}</div> }).into_any()
+}
+
+/// `leptos_meta` writes a title as it stands, and it may name an account.
+fn document_title(title: &str) -> String {
+    format!("{} · Simone", title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+}
+
+/// The frame of someone who is not, or not surely, logged in.
+pub fn plain_frame(title: String, lang: Lang, body: impl IntoView + 'static) -> AnyView {
+    view! {
+        <Title text=document_title(&title)/>
+        <a class="skip" href="#content">{text!(lang, app.skip)}</a>
+        <header class="top"><a class="brand" href="/agenda" aria-label="Simone">"simone"<i>"."</i></a></header>
+        <main id="content" tabindex="-1">{body}</main>
+    }.into_any()
+}
+
+/// A problem as a page of its own.
+pub fn frame_problem(problem: Problem) -> AnyView {
+    let lang = use_context::<Parts>().map_or(Lang::fr, |parts| language(&parts.headers));
+    let screen = problem_screen(lang, problem);
+    plain_frame(screen.title, lang, screen.body).into_any()
+}
+
+fn problem_screen(lang: Lang, problem: Problem) -> Screen {
+    let (title, words) = match problem {
+        Problem::NotFound => (text!(lang, error.not_found_title), text!(lang, error.not_found)),
+        Problem::Forbidden => (text!(lang, error.forbidden_title), text!(lang, error.forbidden)),
+        Problem::Bad => (text!(lang, error.bad_title), text!(lang, error.bad)),
+        Problem::TooLarge => (text!(lang, error.large_title), text!(lang, error.large)),
+        Problem::Failed => (text!(lang, error.failed_title), text!(lang, error.failed)),
+    };
+    let body = view! {
+        <div class="error-page">
+            <h1>{title.clone()}</h1>
+            <p class="lead">{words}</p>
+            <a class="btn main" href="/agenda">{text!(lang, error.home)}</a>
+        </div>
+    };
+    Screen { title, fluid: false, body: body.into_any() }
+}

@@ -1,0 +1,390 @@
+//! The week: what blocks the provider's slots.
+
+use crate::actions::account::KeepZone;
+use crate::actions::calendars::RemoveKept;
+use crate::components::{action_form, connect_button, empty, hidden};
+use crate::format;
+use crate::page::{Here, PageError, Screen, Tab, page};
+use crate::platform::{calendar_name, hue_class, platform_name, short_name};
+use crate::texts::text;
+use crate::week::{self, PartKind, Week};
+use chrono::{Datelike, NaiveDate, Weekday};
+use leptos::prelude::*;
+use simone_booking::{Horizon, Interval};
+use simone_store::views::{Block, Connection, ZoneQuestion};
+use simone_sync::ports::Status;
+
+#[component]
+pub fn AgendaPage() -> impl IntoView {
+    page(Tab::Agenda, load).into_any()
+}
+
+async fn load(here: Here) -> Result<Screen, PageError> {
+    let asked = here.query("week").and_then(|date| date.parse::<NaiveDate>().ok());
+    let week = Week::of(asked.unwrap_or_else(|| here.today()), here.zone());
+    let connections = here.state.db.connections(here.provider_id(), here.now).await?;
+    let question = here.state.db.zone_question(&here.provider, &connections, here.now).await?;
+    let blocks = here.state.db.blocks(here.provider_id(), week.interval()).await?;
+    let kept = here.state.db.count_kept_blocks(here.provider_id(), here.now).await?;
+    let lang = here.lang;
+    let heading = format::week(lang, week.monday, here.today());
+
+    let none_selected = connections.iter().any(|connection| connection.status == Status::Connected)
+        && !connections.iter().any(Connection::importing)
+        && !connections.iter().flat_map(|connection| &connection.calendars).any(|calendar| calendar.selected);
+    let middle = if connections.is_empty() && blocks.is_empty() && kept == 0 {
+        let platform = here.state.platforms.first().copied();
+        let action = platform.map(|platform| {
+            connect_button(platform, text!(lang, calendars.connect, platform = platform_name(platform)), None)
+        });
+        empty(text!(lang, agenda.empty_title), text!(lang, agenda.empty), action).into_any()
+    } else {
+        view! {
+            {none_selected.then(|| none_selected_note(&here))}
+            {outlook(&here, week, &blocks)}
+            {days(&here, week, &blocks, connections.len() > 1)}
+            {kept_list(&here, &blocks, kept)}
+        }
+        .into_any()
+    };
+    let body = view! {
+        <div class="bar">
+            <div class="grow">
+                <h1>{heading.clone()}</h1>
+                <p class="small">{standing(&here, &connections)}</p>
+            </div>
+            {steps(&here, week)}
+        </div>
+        {notes(&here, &connections, question)}
+        {middle}
+    };
+    let title = format!("{} · {heading}", text!(lang, agenda.title));
+    Ok(Screen { title, fluid: true, body: body.into_any() })
+}
+
+/// In which zone the times are, and how fresh they are.
+fn standing(here: &Here, connections: &[Connection]) -> String {
+    let lang = here.lang;
+    let zone = format::elided(lang, &text!(lang, agenda.zone, city = here.city(here.zone())));
+    let live: Vec<_> = connections
+        .iter()
+        .filter(|connection| matches!(connection.status, Status::Connected | Status::NeedsReconnect))
+        .collect();
+    let fresh = if live.iter().any(|connection| connection.importing()) {
+        Some(text!(lang, agenda.importing))
+    } else {
+        live.iter().map(|connection| connection.last_synced_at).min().flatten().map(|oldest| {
+            if live
+                .iter()
+                .any(|connection| connection.last_error.is_some() || connection.status != Status::Connected)
+            {
+                text!(lang, agenda.stale, ago = here.ago(oldest))
+            } else {
+                text!(lang, agenda.fresh, ago = here.ago(oldest))
+            }
+        })
+    };
+    fresh.map_or_else(|| zone.clone(), |fresh| format!("{zone} · {fresh}"))
+}
+
+fn steps(here: &Here, week: Week) -> AnyView {
+    let lang = here.lang;
+    let to = |date: NaiveDate| format!("/agenda?week={date}");
+    view! {
+        <nav class="actions" aria-label=text!(lang, agenda.weeks)>
+            <a class="btn step" href=to(week.previous()) aria-label=text!(lang, agenda.previous)>"‹"</a>
+            <a class="btn" href="/agenda">{text!(lang, agenda.today)}</a>
+            <a class="btn step" href=to(week.next()) aria-label=text!(lang, agenda.next)>"›"</a>
+        </nav>
+    }
+    .into_any()
+}
+
+/// What needs the provider, above everything else.
+fn notes(here: &Here, connections: &[Connection], question: Option<ZoneQuestion>) -> AnyView {
+    let lang = here.lang;
+    let reconnect: Vec<_> = connections
+        .iter()
+        .filter(|connection| connection.status == Status::NeedsReconnect)
+        .map(|connection| {
+            let platform = named(platform_name(connection.platform), connection, connections.len() > 1);
+            let words = connection.last_synced_at.map_or_else(
+                || text!(lang, agenda.reconnect_never),
+                |at| text!(lang, agenda.reconnect, when = here.moment(at)),
+            );
+            let button =
+                connect_button(connection.platform, text!(lang, agenda.reconnect_button), Some(connection.id));
+            view! {
+                <section class="note">
+                    <p class="grow"><b>{text!(lang, agenda.reconnect_title, platform = platform)}</b>" "{words}</p>
+                    {button}
+                </section>
+            }
+        })
+        .collect();
+    let held: Vec<_> = connections
+        .iter()
+        .flat_map(|connection| connection.calendars.iter().map(move |calendar| (connection, calendar)))
+        .filter_map(|(connection, calendar)| calendar.held.map(|blocks| (connection, calendar, blocks)))
+        .map(|(connection, calendar, blocks)| {
+            let name = calendar_name(lang, &calendar.name, &connection.account);
+            let name = named(&name, connection, connections.len() > 1);
+            let title = text!(lang, agenda.held_title, count = blocks, calendar = name);
+            view! {
+                <section class="note">
+                    <p class="grow"><b>{title}</b>" "{text!(lang, agenda.held)}</p>
+                    <a class="btn main" href=format!("/settings/calendars#{}", calendar.id)>
+                        {text!(lang, agenda.held_button)}
+                    </a>
+                </section>
+            }
+        })
+        .collect();
+    let question = question.map(|ZoneQuestion { zone }| {
+        let (other, mine) = (here.city(zone), here.city(here.zone()));
+        let title = text!(lang, agenda.zone_title, other = other.as_str(), mine = mine.as_str());
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("zone", zone.name()).finish();
+        view! {
+            <section class="note">
+                <p class="grow"><b>{format::elided(lang, &title)}</b>" "{text!(lang, agenda.zone_lead)}</p>
+                <div class="actions">
+                    <a class="btn main" href=format!("/settings/account/zone?{query}")>
+                        {text!(lang, agenda.zone_change)}
+                    </a>
+                    {action_form!(KeepZone, view! {
+                        {hidden("other", zone.name())}
+                        {hidden("back", here.address())}
+                        <button class="btn">
+                            {format::elided(lang, &text!(lang, agenda.zone_keep, mine = mine.as_str()))}
+                        </button>
+                    })}
+                </div>
+            </section>
+        }
+    });
+    view! { {reconnect}{held}{question} }.into_any()
+}
+
+/// A platform or calendar, with its account where there is more than one to mean.
+fn named(name: &str, connection: &Connection, several: bool) -> String {
+    if several { format!("{name} ({})", connection.account) } else { name.to_owned() }
+}
+
+fn none_selected_note(here: &Here) -> AnyView {
+    let lang = here.lang;
+    view! {
+        <section class="note">
+            <p class="grow"><b>{text!(lang, agenda.none_selected_title)}"."</b>" "{text!(lang, agenda.none_selected)}</p>
+            <a class="btn main" href="/settings/calendars">{text!(lang, agenda.choose)}</a>
+        </section>
+    }.into_any()
+}
+
+/// Why a week may be empty, or end early.
+fn outlook(here: &Here, week: Week, blocks: &[Block]) -> AnyView {
+    let lang = here.lang;
+    let horizon = Horizon::at(here.now, here.zone());
+    let shown = week.interval();
+    let last = horizon.end.pred_opt().unwrap_or(horizon.end);
+    let note = if shown.end > horizon.interval().end {
+        let until = format::day_and_month(lang, last, here.today());
+        Some((text!(lang, agenda.beyond_title), text!(lang, agenda.beyond, date = until)))
+    } else if blocks.is_empty() && shown.end > here.now {
+        Some((text!(lang, agenda.quiet_title), text!(lang, agenda.quiet)))
+    } else {
+        None
+    };
+    note.map(|(title, words)| view! { <p class="note calm"><span><b>{title}"."</b>" "{words}</span></p> })
+        .into_any()
+}
+
+/// `several`: there is more than one account, so that a block says which it is from.
+fn days(here: &Here, week: Week, blocks: &[Block], several: bool) -> AnyView {
+    let lang = here.lang;
+    let spans: Vec<(Interval, bool)> = blocks.iter().map(|block| (block.interval, block.all_day)).collect();
+    let layout = week::layout(week, &spans);
+    let (first, last) = layout.hours;
+    let is_whole = |part: &week::Part| part.kind == PartKind::WholeDay;
+    let flat = if layout.days.iter().flat_map(|day| &day.parts).any(is_whole) { "" } else { " flat" };
+    let hours: Vec<_> = (first..last).map(|hour| view! { <span>{hour}</span> }).collect();
+    let days: Vec<_> = layout
+        .days
+        .iter()
+        .map(|day| {
+            let today = day.date == here.today();
+            let weekend = matches!(day.date.weekday(), Weekday::Sat | Weekday::Sun);
+            let long = format::capital(&format::date(lang, day.date, here.today()));
+            let number = if today {
+                format!("{} · {}", day.date.day(), text!(lang, agenda.is_today))
+            } else {
+                day.date.day().to_string()
+            };
+            let whole: Vec<_> = day
+                .parts
+                .iter()
+                .filter(|part| part.kind == PartKind::WholeDay)
+                .map(|part| block_view(here, &blocks[part.block], part.kind, first, several))
+                .collect();
+            let timed: Vec<_> = day
+                .parts
+                .iter()
+                .filter(|part| part.kind != PartKind::WholeDay)
+                .map(|part| block_view(here, &blocks[part.block], part.kind, first, several))
+                .collect();
+            let free = whole.is_empty() && timed.is_empty();
+            let past = day.date < here.today();
+            let nothing = free
+                .then(|| view! { <p class="none">{text!(lang, agenda.nothing)}</p> });
+            // The wide layout needs both cells, also empty; a list may not be.
+            let whole = if whole.is_empty() {
+                view! { <div class="blocks"></div> }.into_any()
+            } else {
+                view! { <ul class="blocks">{whole}</ul> }.into_any()
+            };
+            let timed = if timed.is_empty() {
+                view! { <div class="blocks timed"></div> }.into_any()
+            } else {
+                view! { <ul class="blocks timed">{timed}</ul> }.into_any()
+            };
+            view! {
+                <section class="day" class:is-today=today class:weekend=weekend class:free=free class:past=past>
+                    <h2>
+                        <span class="long">{long}</span>
+                        <span class="wide" aria-hidden="true">
+                            {format::short_weekday(lang, day.date)}<small>{number}</small>
+                        </span>
+                    </h2>
+                    {nothing}
+                    {whole}
+                    {timed}
+                </section>
+            }
+        })
+        .collect();
+    view! {
+        <div class=format!("week h{}{flat}", last - first) role="group" aria-label=text!(lang, agenda.week)>
+            <div class="hours" aria-hidden="true">{hours}</div>
+            {days}
+        </div>
+    }
+    .into_any()
+}
+
+fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, several: bool) -> AnyView {
+    let lang = here.lang;
+    let clock = |at| format::time(at, here.zone());
+    let (start, end) = (clock(block.interval.start), clock(block.interval.end));
+    let (place, time) = match part {
+        PartKind::WholeDay => (String::new(), (text!(lang, agenda.all_day), None)),
+        PartKind::Timed { from_before, to_after, start: from, end: to, lane, lanes } => {
+            let (row, length) = week::place(from, to, first_hour);
+            let mut place = format!(" f{row} l{length}");
+            if lanes > 1 {
+                place += &format!(" of{lanes} n{lane}");
+            }
+            if length >= 5 {
+                place += " tall";
+            }
+            let time = match (from_before, to_after) {
+                (true, _) => (text!(lang, agenda.until, time = end), None),
+                (false, true) => (text!(lang, agenda.from, time = start), None),
+                (false, false) => (start, Some(end)),
+            };
+            (place, time)
+        }
+    };
+    let kept = if block.source.is_none() { " kept" } else { "" };
+    let color = hue_class(block.source.as_ref().and_then(|source| source.color.as_deref()));
+    let from = block.source.as_ref().map_or_else(
+        || text!(lang, agenda.kept_source),
+        |source| {
+            let calendar = calendar_name(lang, &source.calendar, &source.account);
+            let origin = if several { source.account.as_str() } else { short_name(source.platform) };
+            format!("{origin} · {calendar}")
+        },
+    );
+    let hint = from.clone();
+    let (start, end) = time;
+    let end = end.map(|end| view! { <span class="dash">" – "</span><small>{end}</small> });
+    view! {
+        <li class=format!("block {color}{place}{kept}") title=hint>
+            <b>{title_of(here, block)}</b>
+            <span class="time">{start}{end}</span>
+            <span class="edge"></span>
+            <span class="from">{from}</span>
+        </li>
+    }
+    .into_any()
+}
+
+fn title_of(here: &Here, block: &Block) -> String {
+    if block.title.trim().is_empty() { text!(here.lang, app.busy) } else { block.title.clone() }
+}
+
+/// The week's blocks of the provider's own, each with a way to remove it; and how many there are in all.
+fn kept_list(here: &Here, blocks: &[Block], all: i64) -> AnyView {
+    let lang = here.lang;
+    let rows: Vec<_> = blocks
+        .iter()
+        .filter(|block| block.source.is_none())
+        .map(|block| {
+            let title = title_of(here, block);
+            let when = when(here, block);
+            let named = text!(lang, agenda.remove_named, title = title.as_str(), when = when.as_str());
+            view! {
+                <li class="row plain">
+                    <span><b>{title}</b><br/><small>{when}</small></span>
+                    {action_form!(RemoveKept, view! {
+                        {hidden("block", block.id)}
+                        {hidden("back", here.address())}
+                        <button class="btn" aria-label=named>{text!(lang, agenda.remove)}</button>
+                    })}
+                </li>
+            }
+        })
+        .collect();
+    if rows.is_empty() {
+        return ().into_any();
+    }
+    view! {
+        <section class="card" aria-labelledby="kept">
+            <div class="body">
+                <div>
+                    <h2 id="kept">{text!(lang, agenda.kept_title)}</h2>
+                    <p class="small mt-1">{text!(lang, agenda.kept_lead)}" "{text!(lang, agenda.kept_all, count = all)}</p>
+                </div>
+                <ul>{rows}</ul>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// When a block is, in full: `mardi 13 janvier, 18:00 – 19:00`.
+pub fn when(here: &Here, block: &Block) -> String {
+    when_in(here, block.interval, block.all_day, here.zone())
+}
+
+/// The same in another zone.
+pub fn when_in(here: &Here, interval: Interval, all_day: bool, zone: chrono_tz::Tz) -> String {
+    let (lang, today) = (here.lang, here.today());
+    let day = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&zone).date_naive();
+    let (first, last) = (day(interval.start), day(interval.end));
+    if all_day {
+        // Its end is the midnight after its last day.
+        let last = last.pred_opt().unwrap_or(last);
+        let first_words = format::date(lang, first, today);
+        return if last <= first {
+            format!("{first_words}, {}", text!(lang, agenda.all_day))
+        } else {
+            format!("{first_words} – {}", format::date(lang, last, today))
+        };
+    }
+    let (start, end) = (format::time(interval.start, zone), format::time(interval.end, zone));
+    if first == last {
+        format!("{}, {start} – {end}", format::date(lang, first, today))
+    } else {
+        format!("{}, {start} – {}, {end}", format::date(lang, first, today), format::date(lang, last, today))
+    }
+}

@@ -1,0 +1,168 @@
+//! One connection in detail, and the step before it is disconnected.
+
+use super::calendars::{decision, footer, row, state, switch, trouble};
+use crate::actions::calendars::{BlockFree, Disconnect};
+use crate::components::{action_form, hidden};
+use crate::format;
+use crate::page::{Here, PageError, Screen, Tab, page};
+use crate::platform::{calendar_name, platform_name, short_name};
+use crate::texts::text;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use simone_store::views::{Calendar, Connection};
+use simone_sync::ports::Status;
+use simone_sync::zone;
+
+#[component]
+pub fn ConnectionPage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("connection"));
+    page(Tab::Calendars, move |here| details(here, id)).into_any()
+}
+
+#[component]
+pub fn DisconnectPage() -> impl IntoView {
+    let id = use_params_map().with_untracked(|params| params.get("connection"));
+    page(Tab::Calendars, move |here| confirm(here, id)).into_any()
+}
+
+/// The connection that the address names, if it is this provider's.
+async fn find(here: &Here, id: Option<String>) -> Result<Connection, PageError> {
+    let id = id.and_then(|id| id.parse().ok()).ok_or(PageError::NotFound)?;
+    let connections = here.state.db.connections(here.provider_id(), here.now).await?;
+    connections.into_iter().find(|connection| connection.id == id).ok_or(PageError::NotFound)
+}
+
+async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
+    let connection = find(&here, id).await?;
+    let lang = here.lang;
+    let platform = platform_name(connection.platform);
+    let title = text!(lang, connection.title, platform = platform, account = connection.account.as_str());
+    let live = connection.status != Status::Disconnecting;
+    let cards: Vec<_> =
+        connection.calendars.iter().map(|calendar| card(&here, &connection, calendar)).collect();
+    let since = format::day_and_month(
+        lang,
+        connection.created_at.with_timezone(&here.zone()).date_naive(),
+        here.today(),
+    );
+    let body = view! {
+        <div>
+            <a class="crumb" href="/settings/calendars">"‹ "{text!(lang, connection.back)}</a>
+            <div class="bar">
+                <div class="grow">
+                    <h1>{connection.account.clone()}</h1>
+                    <p class="lead">{platform}" · "{text!(lang, connection.since, date = since)}</p>
+                </div>
+                {state(&here, &connection)}
+            </div>
+        </div>
+        {trouble(&here, &connection)}
+        {if live {
+            cards.into_any()
+        } else {
+            view! { <p class="note calm">{text!(lang, calendars.leaving, platform = short_name(connection.platform))}</p> }.into_any()
+        }}
+        {live.then(|| view! { <section class="card">{footer(&here, &connection, false)}</section> })}
+        <p><a href=format!("/sync-log?connection={}", connection.id)>{text!(lang, connection.log)}</a></p>
+    };
+    Ok(Screen { title, fluid: false, body: body.into_any() })
+}
+
+fn card(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView {
+    let lang = here.lang;
+    let name = calendar_name(lang, &calendar.name, &connection.account);
+    let zone = calendar.zone.as_deref().and_then(zone::parse).map(|zone| {
+        let words = text!(lang, connection.zone, city = here.city(zone));
+        view! { <span>{format::elided(lang, &words)}</span> }
+    });
+    let synced = calendar
+        .synced_at
+        .filter(|_| calendar.selected)
+        .map(|at| view! { <span>{text!(lang, connection.synced, ago = here.ago(at))}</span> });
+    let facts = calendar.selected.then(|| {
+        view! {
+            <p class="facts num">
+                <span>{text!(lang, connection.events, count = calendar.events)}</span>
+                <span>{text!(lang, connection.slots, count = calendar.blocks)}</span>
+                {zone}
+                {synced}
+            </p>
+        }
+    });
+    let free = (calendar.selected && !calendar.gone).then(|| {
+        let label = text!(lang, connection.free_switch, calendar = name.as_str());
+        let fields = view! {
+            {hidden("calendar", calendar.id)}
+            {hidden("block_free", !calendar.block_free)}
+            {hidden("back", here.address())}
+        };
+        view! {
+            <li class="row">
+                <span class="w-3"></span>
+                <div>
+                    <p class="name">{text!(lang, connection.free_title)}</p>
+                    <small>{text!(lang, connection.free_text)}</small>
+                </div>
+                {action_form!(BlockFree, view! {
+                    {switch(label, calendar.block_free, fields)}
+                })}
+            </li>
+        }
+    });
+    view! {
+        <section class="card" aria-label=name>
+            <div class="body">
+                {decision(here, connection, calendar)}
+                <ul>
+                    {row(here, connection, calendar)}
+                    {free}
+                </ul>
+                {facts}
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+async fn confirm(here: Here, id: Option<String>) -> Result<Screen, PageError> {
+    let connection = find(&here, id).await?;
+    if connection.status == Status::Disconnecting {
+        return Err(PageError::NotFound);
+    }
+    let lang = here.lang;
+    let platform = platform_name(connection.platform);
+    let title = text!(lang, disconnect.title, account = connection.account.as_str());
+    let blocks = connection.blocks();
+    let slots = if blocks == 0 {
+        text!(lang, disconnect.slots_none)
+    } else {
+        text!(lang, disconnect.slots, count = blocks)
+    };
+    let body = view! {
+        <div>
+            <a class="crumb" href="/settings/calendars">"‹ "{text!(lang, connection.back)}</a>
+            <h1>{title.clone()}</h1>
+            <p class="lead">{platform}". "{text!(lang, disconnect.lead)}</p>
+        </div>
+        <section class="card">
+            <div class="body">
+                <ul class="what">
+                    <li>{slots}</li>
+                    <li>{text!(lang, disconnect.erased)}</li>
+                    <li>{text!(lang, disconnect.revoked, platform = short_name(connection.platform))}</li>
+                    <li>{text!(lang, disconnect.untouched, platform = platform)}</li>
+                </ul>
+            </div>
+            <footer>
+                <div class="actions">
+                    {action_form!(Disconnect, view! {
+                        {hidden("connection", connection.id)}
+                        <button class="btn main bad">{text!(lang, disconnect.confirm)}</button>
+                    })}
+                    <a class="btn" href="/settings/calendars">{text!(lang, disconnect.cancel)}</a>
+                </div>
+            </footer>
+        </section>
+    };
+    Ok(Screen { title, fluid: false, body: body.into_any() })
+}

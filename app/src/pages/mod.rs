@@ -1,0 +1,9 @@
+//! The pages.
+
+pub mod account;
+pub mod agenda;
+pub mod calendars;
+pub mod connection;
+pub mod login;
+pub mod notifications;
+pub mod sync_log;

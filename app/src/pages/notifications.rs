@@ -1,0 +1,110 @@
+//! What the provider was told.
+
+use crate::actions::account::ReadNotices;
+use crate::components::{action_form, empty};
+use crate::page::{Here, PageError, Screen, Tab, page};
+use crate::platform::platform_name;
+use crate::texts::text;
+use leptos::prelude::*;
+use simone_store::views::{Notice, StoredNotice};
+use simone_sync::platform::Platform;
+
+#[component]
+pub fn NotificationsPage() -> impl IntoView {
+    page(Tab::Notices, load).into_any()
+}
+
+async fn load(here: Here) -> Result<Screen, PageError> {
+    let lang = here.lang;
+    let notices = here.state.db.notices(here.provider_id()).await?;
+    let unread = notices.iter().any(|notice| notice.unread);
+    let read_all = unread.then(|| {
+        view! {
+            {action_form!(ReadNotices, view! {
+                <button class="btn">{text!(lang, notices.read_all)}</button>
+            })}
+        }
+    });
+    let list = if notices.is_empty() {
+        empty(text!(lang, notices.empty_title), text!(lang, notices.empty), ()).into_any()
+    } else {
+        let rows: Vec<_> = notices.iter().map(|notice| line(&here, notice)).collect();
+        view! { <ol class="card feed">{rows}</ol> }.into_any()
+    };
+    let title = text!(lang, notices.title);
+    let body = view! {
+        <div class="bar">
+            <div class="grow">
+                <h1>{title.clone()}</h1>
+                <p class="lead">{text!(lang, notices.lead)}</p>
+            </div>
+            {read_all}
+        </div>
+        {list}
+    };
+    Ok(Screen { title, fluid: false, body: body.into_any() })
+}
+
+/// Where Google lists the programs that have access.
+const GOOGLE_PERMISSIONS: &str = "https://myaccount.google.com/connections";
+
+fn line(here: &Here, stored: &StoredNotice) -> AnyView {
+    let lang = here.lang;
+    let calendar = stored.calendar.clone().unwrap_or_else(|| text!(lang, notices.this_calendar));
+    let connection = stored.connection.map_or_else(
+        || "/settings/calendars".to_owned(),
+        |connection| format!("/settings/calendars/{connection}"),
+    );
+    let (title, words, link) = match &stored.notice {
+        Some(Notice::NeedsReconnect { platform, account }) => (
+            text!(lang, notices.needs_reconnect, platform = platform_name(*platform)),
+            text!(lang, notices.needs_reconnect_text, account = account.as_str()),
+            Some((connection, text!(lang, notices.act_reconnect))),
+        ),
+        Some(Notice::RemovalsHeld { calendar: id, .. }) => (
+            text!(lang, notices.removals_held, calendar = calendar),
+            text!(lang, notices.removals_held_text),
+            Some((format!("/settings/calendars#{id}"), text!(lang, notices.act_decide))),
+        ),
+        Some(Notice::UnreadableSeries { .. }) => (
+            text!(lang, notices.unreadable_series, calendar = calendar),
+            text!(lang, notices.unreadable_series_text),
+            Some(("/agenda".to_owned(), text!(lang, notices.act_agenda))),
+        ),
+        Some(Notice::DisconnectAbandoned { platform, account }) => {
+            let name = platform_name(*platform);
+            (
+                text!(lang, notices.disconnect_abandoned, platform = name),
+                text!(lang, notices.disconnect_abandoned_text, platform = name, account = account.as_str()),
+                (*platform == Platform::Google)
+                    .then(|| (GOOGLE_PERMISSIONS.to_owned(), text!(lang, notices.act_google))),
+            )
+        }
+        None => (
+            text!(lang, notices.other),
+            text!(lang, notices.other_text),
+            Some(("/settings/calendars".to_owned(), text!(lang, notices.act_calendars))),
+        ),
+    };
+    let link = link
+        .filter(|_| !stored.settled)
+        .map(|(address, words)| view! { <p class="then"><a class="crumb" href=address>{words}" ›"</a></p> });
+    let fresh = stored.unread && !stored.settled;
+    let mark = if stored.settled {
+        Some(text!(lang, notices.settled))
+    } else {
+        fresh.then(|| text!(lang, notices.fresh))
+    };
+    view! {
+        <li class:done=!fresh>
+            <span class="mark"></span>
+            <div>
+                <h2>{title}</h2>
+                <p>{words}</p>
+            </div>
+            <small class="num">{mark.map(|mark| mark + " · ")}{here.ago(stored.created_at)}</small>
+            {link}
+        </li>
+    }
+    .into_any()
+}

@@ -1,0 +1,164 @@
+//! From a request to a document: the shell, the routes, and pages that are not at an address of their own.
+
+use crate::page::frame_problem;
+use crate::pages;
+use crate::state::AppState;
+use crate::texts::{Lang, code, language};
+use axum::body::Body;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::response::Response;
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+use leptos_meta::{MetaTags, provide_meta_context};
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::{ParamSegment, SsrMode, StaticSegment};
+
+/// The stylesheet's path: its content's hash is in its name.
+pub const STYLE_PATH: &str = concat!("/assets/", env!("SIMONE_STYLE"));
+
+/// The document around what a page shows.
+pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoView {
+    provide_meta_context();
+    let body = body();
+    let lang = use_context::<Parts>().map_or(Lang::fr, |parts| language(&parts.headers));
+    view! {
+        <!DOCTYPE html>
+        <html lang=code(lang)>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="stylesheet" href=STYLE_PATH/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <MetaTags/>
+            </head>
+            <body>{body}</body>
+        </html>
+    }
+}
+
+/// The pages at their addresses.
+#[component]
+pub fn App() -> impl IntoView {
+    use pages::*;
+    let calendars = (StaticSegment("settings"), StaticSegment("calendars"));
+    let account = (StaticSegment("settings"), StaticSegment("account"));
+    let connection = (calendars, ParamSegment("connection"));
+    view! {
+        <Router>
+            <Routes fallback=|| ()>
+                <Route path=StaticSegment("login") view=login::LoginPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("login"), ParamSegment("token")) view=login::LinkPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("agenda") view=agenda::AgendaPage ssr=SsrMode::Async/>
+                <Route path=calendars view=calendars::CalendarsPage ssr=SsrMode::Async/>
+                <Route path=connection view=connection::ConnectionPage ssr=SsrMode::Async/>
+                <Route
+                    path=(connection, StaticSegment("disconnect"))
+                    view=connection::DisconnectPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=account view=account::AccountPage ssr=SsrMode::Async/>
+                <Route path=(account, StaticSegment("zone")) view=account::ZonePage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("sync-log") view=sync_log::SyncLogPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("notifications") view=notifications::NotificationsPage ssr=SsrMode::Async/>
+            </Routes>
+        </Router>
+    }
+}
+
+/// What every document sends along: the policy with this response's nonce.
+pub fn document_context(state: &AppState) {
+    provide_context(state.clone());
+    if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce()) {
+        options.insert_header(CONTENT_SECURITY_POLICY, content_security_policy(state, Some(&nonce)));
+    }
+}
+
+/// Nothing but our own stylesheet, pictures and forms; scripts only with the nonce, which Leptos puts on its own.
+pub fn content_security_policy(state: &AppState, nonce: Option<&str>) -> HeaderValue {
+    let mut policy = String::from(
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+    );
+    for origin in &state.authorize_origins {
+        policy.push(' ');
+        policy += origin;
+    }
+    if let Some(nonce) = nonce {
+        policy += &format!("; script-src 'nonce-{nonce}'");
+    }
+    HeaderValue::from_str(&policy)
+        .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+}
+
+/// Why a request gets no page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    NotFound,
+    /// Not from one of our own pages.
+    Forbidden,
+    /// Malformed.
+    Bad,
+    TooLarge,
+    Failed,
+}
+
+impl Problem {
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Bad => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What stands for a status that something below us answered.
+    pub fn of(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Self::NotFound,
+            StatusCode::FORBIDDEN => Self::Forbidden,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            status if status.is_client_error() => Self::Bad,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The designed page of a problem.
+pub async fn problem_page(state: &AppState, parts: &Parts, problem: Problem) -> Response {
+    document_response(state, parts, move || frame_problem(problem), problem.status()).await
+}
+
+/// The login page again, with what was typed and what is wrong with it.
+pub async fn render_page(
+    state: &AppState,
+    parts: &Parts,
+    form: pages::login::LoginForm,
+    status: StatusCode,
+) -> Response {
+    document_response(state, parts, move || pages::login::login_view(form.clone()), status).await
+}
+
+async fn document_response<V: IntoView + 'static>(
+    state: &AppState,
+    parts: &Parts,
+    body: impl Fn() -> V + Clone + Send + Sync + 'static,
+    status: StatusCode,
+) -> Response {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = parts.uri.clone();
+    *request.headers_mut() = parts.headers.clone();
+    *request.extensions_mut() = parts.extensions.clone();
+    let state = state.clone();
+    let handler = leptos_axum::render_app_async_with_context(
+        move || document_context(&state),
+        move || document(body.clone()),
+    );
+    let mut response = handler(request).await;
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,157 @@
+//! The pages and actions as one axum router, with what stands around each of them.
+
+use crate::actions;
+use crate::login;
+use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
+use crate::session::{require_login, sessions};
+use crate::state::AppState;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, LOCATION, ORIGIN,
+    REFERER, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style.css"));
+const FAVICON: &str = include_str!("../../public/favicon.svg");
+/// The largest form has a few short fields.
+const LARGEST_FORM: usize = 16 * 1024;
+
+/// All pages, actions and static files. `more` are routes of the server's own (the OAuth callback): they get the session
+/// and the headers that the pages have, but nobody has to be logged in.
+pub fn router(state: AppState, more: Router) -> Router {
+    let context = state.clone();
+    let pages = Router::new()
+        .leptos_routes_with_context(
+            &state,
+            generate_route_list(App),
+            move || document_context(&context),
+            || document(|| leptos::prelude::view! { <App/> }),
+        )
+        .route("/", get(|| async { Redirect::to("/agenda") }))
+        .route("/login", post(login::ask))
+        .route("/login/demo", post(login::enter_demo))
+        .route("/login/{token}", post(login::follow))
+        .route("/connect/{platform}", post(actions::connect::connect))
+        .layer(from_fn(plain_actions))
+        .layer(from_fn(require_login));
+    Router::new()
+        .merge(pages)
+        .merge(more.with_state(()))
+        .layer(from_fn_with_state(state.clone(), sessions))
+        .layer(RequestBodyLimitLayer::new(LARGEST_FORM))
+        .layer(CsrfLayer::new())
+        .layer(from_fn(no_foreign_referer))
+        .route(render::STYLE_PATH, get(style))
+        .route("/favicon.svg", get(favicon))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
+        .layer(from_fn_with_state(state.clone(), designed_problems))
+        .layer(from_fn_with_state(state.clone(), security_headers))
+        .with_state(state)
+}
+
+/// There is no such page; it is designed on the way out.
+pub fn not_found() -> Response {
+    StatusCode::NOT_FOUND.into_response()
+}
+
+async fn style() -> impl IntoResponse {
+    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    ([(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")), (CACHE_CONTROL, forever)], STYLE)
+}
+
+async fn favicon() -> impl IntoResponse {
+    let a_day = HeaderValue::from_static("public, max-age=86400");
+    ([(CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")), (CACHE_CONTROL, a_day)], FAVICON)
+}
+
+/// The layer against forged requests goes by `Sec-Fetch-Site` and `Origin`, which every browser of today sends with a form.
+/// Of one that sends neither, the `Referer` is asked.
+async fn no_foreign_referer(request: Request<Body>, next: Next) -> Response {
+    let headers = request.headers();
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes
+        && !headers.contains_key(ORIGIN)
+        && !headers.contains_key("sec-fetch-site")
+        && let Some(referer) = headers.get(REFERER)
+    {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let from = referer.to_str().ok().and_then(|referer| referer.parse::<Uri>().ok());
+        if host.is_none() || from.as_ref().and_then(Uri::authority).map(Authority::as_str) != host {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+    }
+    next.run(request).await
+}
+
+/// Left to themselves, server functions answer a browser's form by going back to the `Referer`, whatever it is, with
+/// errors in the address. Without these two headers they answer plainly: a redirect that the action asked for, or an
+/// error, which can only be a malformed form.
+async fn plain_actions(mut request: Request<Body>, next: Next) -> Response {
+    if !request.uri().path().starts_with("/actions/") {
+        return next.run(request).await;
+    }
+    request.headers_mut().remove(REFERER);
+    request.headers_mut().remove(ACCEPT);
+    let response = next.run(request).await;
+    if response.status().is_redirection() && response.headers().contains_key(LOCATION) {
+        let (parts, _) = response.into_parts();
+        return (parts.status, parts.headers, Body::empty()).into_response();
+    }
+    match response.status() {
+        status if status.is_client_error() => status.into_response(),
+        _ => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// What ends in an error that is no page becomes one.
+async fn designed_problems(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut kept = Request::new(()).into_parts().0;
+    kept.uri = parts.uri.clone();
+    kept.headers = parts.headers.clone();
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let is_page = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("text/html"));
+    if is_page || !(response.status().is_client_error() || response.status().is_server_error()) {
+        return response;
+    }
+    problem_page(&state, &kept, Problem::of(response.status())).await
+}
+
+async fn security_headers(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    set(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(headers, X_FRAME_OPTIONS, "DENY");
+    set(headers, REFERRER_POLICY, "same-origin");
+    set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(headers, HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    if state.is_https() {
+        set(headers, HeaderName::from_static("strict-transport-security"), "max-age=31536000");
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        set(headers, CACHE_CONTROL, "no-store");
+    }
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, content_security_policy(&state, None));
+    }
+    response
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.insert(name, HeaderValue::from_static(value));
+}

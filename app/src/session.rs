@@ -1,0 +1,220 @@
+//! Sessions: who is at the other end, and what the next page says to them.
+
+use crate::flash::Flash;
+use crate::state::AppState;
+use crate::texts::cookie;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use simone_booking::{Provider, ProviderId};
+use simone_store::sessions::{SESSION_LIFETIME, TokenHash, VISIT_LIFETIME, token_hash};
+use simone_sync::ports::StoreResult;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The session of a request, as an extension. A visitor has one too; it is stored once there is something to keep.
+#[derive(Clone)]
+pub struct Session {
+    key: TokenHash,
+    /// Who is logged in.
+    pub provider: Option<Provider>,
+    pub created_at: DateTime<Utc>,
+    /// What the page that is being made says.
+    pub shown: Option<Flash>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: AppState,
+    /// A visitor's token, which the browser does not have yet.
+    fresh: Option<String>,
+    cookie: Mutex<Option<HeaderValue>>,
+}
+
+impl Session {
+    /// Names the session; not what the browser holds.
+    pub const fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Who is logged in.
+    pub fn provider_id(&self) -> Option<ProviderId> {
+        self.provider.as_ref().map(|provider| provider.id)
+    }
+
+    /// Leaves a message for the next page.
+    pub async fn flash(&self, flash: Flash) {
+        let stored = serde_json::to_string(&flash).expect("a flash is plain values");
+        match self.shared.state.db.set_flash(&self.key, &stored, self.shared.state.clock.now()).await {
+            Ok(()) => {
+                if let Some(token) = &self.shared.fresh {
+                    self.set_cookie(token, VISIT_LIFETIME.num_seconds());
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a flash could not be stored")
+            }
+        }
+    }
+
+    /// Begins a session of the provider under a token of its own, so that one planted before logging in is worth
+    /// nothing, and ends this one.
+    pub async fn log_in(&self, provider: &Provider) -> StoreResult<()> {
+        let state = &self.shared.state;
+        let token = new_token(state);
+        let welcome = Flash::Welcome { name: provider.name.split(' ').next().unwrap_or_default().to_owned() };
+        let welcome = serde_json::to_string(&welcome).expect("a flash is plain values");
+        state.db.start_session(&token_hash(&token), provider.id, Some(&welcome), state.clock.now()).await?;
+        state.db.end_session(&self.key).await?;
+        self.set_cookie(&token, SESSION_LIFETIME.num_seconds());
+        Ok(())
+    }
+
+    /// Ends this session, or all of the provider's.
+    pub async fn log_out(&self, everywhere: bool) -> StoreResult<()> {
+        match self.provider_id() {
+            Some(provider) if everywhere => self.shared.state.db.end_all_sessions(provider).await?,
+            _ => self.shared.state.db.end_session(&self.key).await?,
+        }
+        self.set_cookie("", 0);
+        Ok(())
+    }
+
+    fn set_cookie(&self, token: &str, seconds: i64) {
+        let https = self.shared.state.is_https();
+        let (name, secure) = (cookie_name(https), if https { "; Secure" } else { "" });
+        let value = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+        let value = HeaderValue::from_str(&value).expect("a token is base64");
+        *self.shared.cookie.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({:?})", self.provider_id())
+    }
+}
+
+/// A browser accepts a `__Host-` cookie from this very host over https alone.
+const fn cookie_name(https: bool) -> &'static str {
+    if https { "__Host-simone" } else { "simone" }
+}
+
+fn new_token(state: &AppState) -> String {
+    URL_SAFE_NO_PAD.encode(state.ids.bytes::<32>())
+}
+
+async fn find(state: &AppState, headers: &HeaderMap) -> StoreResult<(Session, Option<String>)> {
+    let now = state.clock.now();
+    let shared = |fresh| Arc::new(Shared { state: state.clone(), fresh, cookie: Mutex::default() });
+    // A token has 43 characters; nothing else is worth a query.
+    let token = cookie(headers, cookie_name(state.is_https())).filter(|token| token.len() == 43);
+    if let Some(token) = token {
+        let key = token_hash(token);
+        if let Some(stored) = state.db.session(&key, now).await? {
+            let session = Session {
+                key,
+                provider: stored.provider,
+                created_at: stored.created_at,
+                shown: stored.flash.as_deref().and_then(|flash| serde_json::from_str(flash).ok()),
+                shared: shared(None),
+            };
+            return Ok((session, stored.flash));
+        }
+    }
+    let token = new_token(state);
+    let session = Session {
+        key: token_hash(&token),
+        provider: None,
+        created_at: now,
+        shown: None,
+        shared: shared(Some(token)),
+    };
+    Ok((session, None))
+}
+
+/// Gives the request its session, and the response what became of it.
+pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>, next: Next) -> Response {
+    let (session, flash) = match find(&state, request.headers()).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the session could not be read");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
+    request.extensions_mut().insert(session.clone());
+    let mut response = next.run(request).await;
+    if let Some(flash) = flash.filter(|_| is_page(&response))
+        && let Err(error) = state.db.clear_flash(&session.key, &flash).await
+    {
+        tracing::error!(error = &error as &dyn std::error::Error, "a flash could not be cleared");
+    }
+    let cookie = session.shared.cookie.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Sends who is not logged in to log in, and then back.
+pub async fn require_login(request: Request<Body>, next: Next) -> Response {
+    let path = request.uri().path();
+    let open = path == "/login" || path.starts_with("/login/") || path == "/actions/language";
+    let logged_in = request.extensions().get::<Session>().is_some_and(|session| session.provider.is_some());
+    if open || logged_in {
+        return next.run(request).await;
+    }
+    if request.method() == Method::GET {
+        let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", wanted).finish();
+        Redirect::to(&format!("/login?{query}")).into_response()
+    } else {
+        Redirect::to("/login").into_response()
+    }
+}
+
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/html"))
+}
+
+/// `path` if it leads to a page of ours, else `otherwise`: what a form or an address names is not to lead elsewhere.
+pub fn local_path<'a>(path: Option<&'a str>, otherwise: &'a str) -> &'a str {
+    path.filter(|path| {
+        let mut letters = path.chars();
+        letters.next() == Some('/')
+            && !matches!(letters.next(), Some('/' | '\\'))
+            && path.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\')
+    })
+    .unwrap_or(otherwise)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_paths_are_followed() {
+        for path in ["/", "/agenda?week=2026-01-12", "/settings/calendars/x"] {
+            assert_eq!(local_path(Some(path), "/agenda"), path);
+        }
+        for path in [
+            "",
+            "agenda",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nb",
+            "/é",
+            "/a b",
+        ] {
+            assert_eq!(local_path(Some(path), "/agenda"), "/agenda", "{path:?}");
+        }
+        assert_eq!(local_path(None, "/agenda"), "/agenda");
+    }
+}

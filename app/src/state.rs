@@ -1,0 +1,99 @@
+//! What the pages are given to work with.
+
+use crate::session::Session;
+use async_trait::async_trait;
+use axum::extract::FromRef;
+use leptos::prelude::LeptosOptions;
+use simone_booking::{Clock, ConnectionId, Ids};
+use simone_store::Database;
+use simone_sync::connect::ConnectError;
+use simone_sync::platform::Platform;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use url::Url;
+
+/// Everything that a page or an action uses. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    pub db: Database,
+    pub clock: Arc<dyn Clock>,
+    /// Cryptographically strong: makes the tokens of sessions.
+    pub ids: Arc<Ids>,
+    /// Told after anything that wakes a connection or makes a provider's blocks fall behind.
+    pub wake: Arc<Notify>,
+    pub connect: Arc<dyn Connector>,
+    /// The platforms that are set up, in the order in which they are offered.
+    pub platforms: Vec<Platform>,
+    /// Where the product stands, as browsers see it. Cookies are `Secure` when it is `https`.
+    pub public_url: Url,
+    /// The origins of the platforms' authorization pages. Connecting is a form that leads there, and Chromium holds
+    /// the redirects after a form to the policy's `form-action` too.
+    pub authorize_origins: Vec<String>,
+    pub demo: Option<Demo>,
+    pub(crate) attempts: Arc<crate::login::Attempts>,
+}
+
+/// What only the demonstration has.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// Whom the one-click button lets in: the e-mail address of a provider.
+    pub provider: String,
+    /// Their name, as the button says it.
+    pub name: String,
+    /// The page that shows the e-mails that were sent.
+    pub mailbox: Option<String>,
+    /// Where the simulated calendars are edited.
+    pub simulator: Option<String>,
+}
+
+/// Begins an authorization.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Where the browser goes to consent. `session` must be logged in; `reconnects` names a connection of that provider.
+    async fn start(
+        &self,
+        session: &Session,
+        platform: Platform,
+        reconnects: Option<ConnectionId>,
+    ) -> Result<Url, ConnectError>;
+}
+
+/// What [`AppState::new`] needs; the rest has a default.
+pub struct Parts {
+    pub db: Database,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<Ids>,
+    pub wake: Arc<Notify>,
+    pub connect: Arc<dyn Connector>,
+    pub public_url: Url,
+}
+
+impl AppState {
+    /// Without a demonstration, offering Google alone, and with no authorization page.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { db, clock, ids, wake, connect, public_url } = parts;
+        Self {
+            db,
+            clock,
+            ids,
+            wake,
+            connect,
+            platforms: vec![Platform::Google],
+            public_url,
+            authorize_origins: Vec::new(),
+            demo: None,
+            attempts: Arc::default(),
+        }
+    }
+
+    /// Whether browsers reach the product by https.
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(_: &AppState) -> Self {
+        Self::builder().output_name("simone").build()
+    }
+}

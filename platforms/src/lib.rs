@@ -1,0 +1,10 @@
+//! The adapters of the calendar platforms: they translate between a platform's API and the port
+//! [`simone_sync::platform::CalendarPlatform`]. One method makes one request; when to ask, how often to repeat and
+//! when to stop is the engine's affair.
+
+pub mod google;
+mod http;
+pub mod tls;
+
+pub use google::{Google, GoogleConfig};
+pub use http::BuildError;

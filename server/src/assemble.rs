@@ -1,0 +1,142 @@
+//! Puts the product together and runs it.
+
+use crate::config::Config;
+use crate::{mail, mailbox, oauth, proxy, worker};
+use anyhow::Context as _;
+use rand::rngs::StdRng;
+use simone_app::AppState;
+use simone_booking::{Clock, Ids, SystemClock};
+use simone_platforms::{Google, tls};
+use simone_store::{Database, Keyring, Options};
+use simone_sync::connect::Connect;
+use simone_sync::engine::Engine;
+use simone_sync::platform::{Platform, Platforms};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// The parts that everything else is made from.
+pub(crate) struct Product {
+    pub database: Database,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<Ids>,
+}
+
+impl Product {
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // Seeded by the system, and cryptographically strong: it makes tokens and nonces too.
+        let ids = Arc::new(Ids::new(clock.clone(), rand::make_rng::<StdRng>()));
+        let keys = Keyring::new(config.keys()?, ids.clone()).context("`encryption.keys` cannot be used")?;
+        let options =
+            Options { url: config.database.url.clone(), connections: config.database.connections.max(1) };
+        let database = Database::open(&options, Arc::new(keys), ids.clone())
+            .await
+            .context("the database (`database.url`) cannot be opened")?;
+        Ok(Self { database, clock, ids })
+    }
+
+    /// Serves until asked to stop. What is under way is finished first, within some seconds; what is not, the
+    /// next start finishes.
+    pub(crate) async fn serve(self, config: &Config, demo: Option<simone_app::Demo>) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| crate::cli::occupied(config.listen.port()))?;
+        let mut platforms = Platforms::new();
+        let mut authorize_origins = Vec::new();
+        if let Some(google) = &config.google {
+            tls::install();
+            authorize_origins.push(google.authorize_url.origin().ascii_serialization());
+            let adapter =
+                Google::new(google.clone(), self.clock.clone()).context("`google` cannot be used")?;
+            platforms.insert(Platform::Google, Arc::new(adapter));
+        }
+        let offered = Platform::ALL.into_iter().filter(|platform| platforms.contains_key(platform)).collect();
+        let platforms = Arc::new(platforms);
+        let store = Arc::new(self.database.clone());
+        let engine = Engine::new(store.clone(), platforms.clone(), self.clock.clone(), self.ids.clone());
+        let connect =
+            Connect::new(store, platforms, self.clock.clone(), self.ids.clone(), config.public_url.clone());
+        let wake = Arc::new(Notify::new());
+        let is_demo = demo.is_some();
+        let mut state = AppState::new(simone_app::Parts {
+            db: self.database.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            wake: wake.clone(),
+            connect: Arc::new(oauth::Connector { connect: connect.clone() }),
+            public_url: config.public_url.clone(),
+        });
+        state.platforms = offered;
+        state.authorize_origins = authorize_origins;
+        state.demo = demo;
+        let mut pages =
+            axum::Router::new().merge(oauth::routes(oauth::Callbacks { connect, state: state.clone() }));
+        if is_demo {
+            pages = pages.merge(mailbox::routes(self.database.clone(), config.public_url.clone()));
+        }
+        let trusted: Arc<[IpAddr]> = config.trusted_proxies.clone().into();
+        let router = simone_app::router(state, pages)
+            .layer(axum::middleware::from_fn_with_state(trusted, proxy::client_address));
+
+        self.database.release_leases().await?;
+        let stop = CancellationToken::new();
+        let worker = tokio::spawn(worker::run(worker::Worker {
+            engine,
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            wake,
+            stop: stop.clone(),
+            concurrent_rounds: config.sync.concurrent_rounds,
+            mailer: mail::Mailer::new(&config.mail, config.public_url.clone())?,
+        }));
+        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
+        serving
+            .with_graceful_shutdown(async {
+                stop_signal().await;
+                tracing::info!("stopping");
+            })
+            .await
+            .context("serving failed")?;
+        stop.cancel();
+        worker.await.context("the worker failed")?;
+        self.database.close().await;
+        Ok(())
+    }
+}
+
+/// An address below the public one.
+pub(crate) fn address(public_url: &Url, path: &str) -> String {
+    format!("{}/{path}", public_url.as_str().trim_end_matches('/'))
+}
+
+/// Returns when the process is asked to stop.
+pub(crate) async fn stop_signal() {
+    let interrupt = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "the interrupt signal cannot be awaited");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the termination signal cannot be awaited");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,226 @@
+//! The configuration: `simone.toml` and `SIMONE_…` variables, into one typed struct. What is wrong is refused at
+//! the start, by name.
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use config::{Environment, File, FileFormat};
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use serde::Deserialize;
+use simone_platforms::GoogleConfig;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the product stands, as browsers and platforms know it.
+    pub public_url: Url,
+    /// Where it listens.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpAddr>,
+    #[serde(default)]
+    pub database: DatabaseConfig,
+    pub encryption: EncryptionConfig,
+    #[serde(default)]
+    pub mail: MailConfig,
+    #[serde(default)]
+    pub sync: SyncConfig,
+    pub google: Option<GoogleConfig>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// The most connections held to it.
+    pub connections: u32,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { url: "sqlite:simone.db".to_owned(), connections: 8 }
+    }
+}
+
+/// Keys of encryption at rest.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EncryptionConfig {
+    /// Each `id:base64 of 32 bytes`. The first encrypts; the others decrypt what they encrypted.
+    pub keys: Vec<SecretString>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MailConfig {
+    pub from: String,
+    /// `smtps://user:password@host`, or `smtp://…` with `?tls=required`.
+    pub smtp: Option<SecretString>,
+    /// Instead of sending: a folder into which each e-mail is written.
+    pub folder: Option<PathBuf>,
+}
+
+impl Default for MailConfig {
+    fn default() -> Self {
+        Self { from: "Simone <simone@localhost>".to_owned(), smtp: None, folder: None }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SyncConfig {
+    /// Rounds that run at once.
+    pub concurrent_rounds: usize,
+}
+
+impl Default for SyncConfig {
+    fn default() -> Self {
+        Self { concurrent_rounds: 16 }
+    }
+}
+
+/// Variables that are no settings: they say where the file is, and what is logged.
+const NOT_SETTINGS: [&str; 2] = ["SIMONE_CONFIG", "SIMONE_LOG"];
+
+fn environment(variables: HashMap<String, String>) -> Environment {
+    Environment::with_prefix("SIMONE")
+        .prefix_separator("_")
+        .separator("__")
+        .list_separator(",")
+        .with_list_parse_key("encryption.keys")
+        .with_list_parse_key("trusted_proxies")
+        .try_parsing(true)
+        .source(Some(variables))
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 3000))
+}
+
+impl Config {
+    /// Reads the file, if it is there, and the `SIMONE_…` variables (`SIMONE_DATABASE__URL`), which win.
+    pub(crate) fn load(file: &Path) -> anyhow::Result<Self> {
+        let settings = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str()))
+            .collect();
+        let environment = environment(settings);
+        Self::read(File::from(file).format(FileFormat::Toml).required(false), environment).with_context(
+            || format!("the configuration ({} and SIMONE_… variables) cannot be used", file.display()),
+        )
+    }
+
+    fn read(
+        file: impl config::Source + Send + Sync + 'static,
+        environment: Environment,
+    ) -> anyhow::Result<Self> {
+        let sources = config::Config::builder().add_source(file).add_source(environment).build()?;
+        let config: Self = sources.try_deserialize()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if !matches!(self.public_url.scheme(), "http" | "https") || self.public_url.host().is_none() {
+            bail!("`public_url` must be an http or https address");
+        }
+        if self.encryption.keys.is_empty() {
+            bail!("`encryption.keys` needs at least one key");
+        }
+        if self.keys()?.iter().any(|(id, _)| id == crate::demo::KEY_ID) {
+            bail!("`encryption.keys` holds the demo's key");
+        }
+        if self.sync.concurrent_rounds == 0 {
+            bail!("`sync.concurrent_rounds` must be at least 1");
+        }
+        if self.mail.smtp.is_some() && self.mail.folder.is_some() {
+            bail!("`mail.smtp` and `mail.folder` exclude each other");
+        }
+        let demo =
+            self.google.as_ref().is_some_and(|google| google.client_id == simone_simulator::DEMO_CLIENT_ID);
+        if demo {
+            bail!("`google.client_id` is the demo's");
+        }
+        Ok(())
+    }
+
+    /// The keys of encryption, the current one first.
+    pub(crate) fn keys(&self) -> anyhow::Result<Vec<(String, SecretBox<Vec<u8>>)>> {
+        let mut keys = Vec::new();
+        for (index, key) in self.encryption.keys.iter().enumerate() {
+            let Some((id, key)) = key.expose_secret().split_once(':') else {
+                bail!("`encryption.keys[{index}]` is not of the form `id:base64`");
+            };
+            let bytes = STANDARD
+                .decode(key.trim())
+                .ok()
+                .filter(|bytes| bytes.len() == 32)
+                .with_context(|| format!("`encryption.keys[{index}]` is not the base64 of 32 bytes"))?;
+            keys.push((id.trim().to_owned(), SecretBox::new(Box::new(bytes))));
+        }
+        Ok(keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn read(toml: &str, variables: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let variables: HashMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::read(File::from_str(toml, FileFormat::Toml), environment(variables))
+    }
+
+    #[test]
+    fn a_file_and_variables_make_one_configuration() {
+        let config = read(
+            "public_url = 'https://simone.test'\n[google]\nclient_id = 'id'\nclient_secret = 'hush'",
+            &[("SIMONE_ENCRYPTION__KEYS", KEY), ("SIMONE_DATABASE__URL", "postgres://db")],
+        )
+        .unwrap();
+        assert_eq!(config.database.url, "postgres://db");
+        assert_eq!(config.google.unwrap().api_url.as_str(), "https://www.googleapis.com/calendar/v3");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let with_key = |toml: &str| format!("{toml}\n[encryption]\nkeys = ['{KEY}']");
+        let cases = [
+            (with_key(""), "public_url"),
+            (with_key("public_url = 'ftp://simone.test'"), "public_url"),
+            (with_key("public_url = 'https://simone.test'\npublik = 1"), "publik"),
+            ("public_url = 'https://simone.test'".to_owned(), "encryption"),
+            ("public_url = 'https://simone.test'\n[encryption]\nkeys = []".to_owned(), "encryption.keys"),
+            (
+                "public_url = 'https://simone.test'\n[encryption]\nkeys = ['k1:AAAA']".to_owned(),
+                "encryption.keys[0]",
+            ),
+            (
+                with_key("public_url = 'https://simone.test'\n[sync]\nconcurrent_rounds = 0"),
+                "sync.concurrent_rounds",
+            ),
+            (
+                with_key(&format!(
+                    "public_url = 'https://simone.test'\n[google]\nclient_id = '{}'\nclient_secret = 'x'",
+                    simone_simulator::DEMO_CLIENT_ID
+                )),
+                "demo",
+            ),
+        ];
+        for (toml, named) in cases {
+            let error = format!("{:#}", read(&toml, &[]).unwrap_err());
+            assert!(error.contains(named), "{toml}\n{error}");
+            assert!(!error.contains("AAAA"), "a key is in the error: {error}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The demo: the product, its simulators and a provider, on this machine, with no configuration and no network.
+
+use crate::assemble::Product;
+use crate::config::{Config, DatabaseConfig, EncryptionConfig, MailConfig, SyncConfig};
+use crate::say;
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use rand::{Rng as _, rngs::StdRng};
+use simone_booking::Locale;
+use simone_platforms::GoogleConfig;
+use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
+use simone_store::NewProvider;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// The id of the demo's key; `serve` refuses it.
+pub(crate) const KEY_ID: &str = "demo";
+
+const PROVIDER_NAME: &str = "Camille Moreau";
+const PROVIDER_EMAIL: &str = "camille@simone.test";
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The product's port on 127.0.0.1.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// The simulators' port on 127.0.0.1.
+    #[arg(long, default_value_t = 4010)]
+    simulator_port: u16,
+    /// Where the demo keeps its data. Remove it to begin afresh.
+    #[arg(long, default_value = "data/demo")]
+    data_dir: PathBuf,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let folder = &options.data_dir;
+    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let simulator = simone_simulator::start(simone_simulator::Options {
+        port: options.simulator_port,
+        seed: 1,
+        demo: true,
+        state_file: Some(folder.join("simulators.json")),
+        ..Default::default()
+    })
+    .await
+    .with_context(|| crate::cli::occupied(options.simulator_port))?;
+    let simulator_url = simulator.base_url();
+    let public_url: Url = format!("http://127.0.0.1:{}", options.port).parse()?;
+    let config = config(&options, &public_url, &simulator_url)?;
+    let product = Product::open(&config).await?;
+    product.database.set_installation("demo", "yes").await?;
+    let provider = NewProvider {
+        name: PROVIDER_NAME.to_owned(),
+        email: PROVIDER_EMAIL.to_owned(),
+        zone: chrono_tz::Europe::Paris,
+        locale: Locale::Fr,
+    };
+    // `None`: they are there since the last time.
+    product.database.add_provider(&provider, product.clock.now()).await?;
+    say(&format!(
+        "\n  Simone, la démo\n\n  \
+         L’application      {public_url}\n  \
+         Google (simulé)    {simulator_url}\n  \
+         Les e-mails        {public_url}demo/mail\n  \
+         Les données        {}\n\n  \
+         À essayer : entrez comme {PROVIDER_NAME}, ouvrez « Calendriers », connectez Google Calendar,\n  \
+         puis déplacez un événement sur la page du simulateur et regardez l’agenda suivre.\n  \
+         Ctrl+C arrête tout.\n",
+        folder.display(),
+    ));
+    let demo = simone_app::Demo {
+        provider: PROVIDER_EMAIL.to_owned(),
+        name: PROVIDER_NAME.to_owned(),
+        mailbox: Some("/demo/mail".to_owned()),
+        simulator: Some(simulator_url),
+    };
+    let served = product.serve(&config, Some(demo)).await;
+    simulator.stop().await;
+    served
+}
+
+fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::Result<Config> {
+    let folder = &options.data_dir;
+    let at = |path: &str| -> anyhow::Result<Url> {
+        Ok(format!("{}{path}", simulator_url.trim_end_matches('/')).parse()?)
+    };
+    Ok(Config {
+        public_url: public_url.clone(),
+        listen: SocketAddr::from(([127, 0, 0, 1], options.port)),
+        trusted_proxies: Vec::new(),
+        database: DatabaseConfig {
+            url: format!("sqlite:{}", folder.join("simone.db").display()),
+            connections: 4,
+        },
+        encryption: EncryptionConfig { keys: vec![key(folder)?.into()] },
+        mail: MailConfig {
+            from: "Simone <simone@simone.test>".to_owned(),
+            smtp: None,
+            folder: Some(folder.join("mail")),
+        },
+        sync: SyncConfig::default(),
+        google: Some(GoogleConfig {
+            client_id: DEMO_CLIENT_ID.to_owned(),
+            client_secret: DEMO_CLIENT_SECRET.into(),
+            authorize_url: at("/o/oauth2/v2/auth")?,
+            token_url: at("/token")?,
+            revoke_url: at("/revoke")?,
+            userinfo_url: at("/v1/userinfo")?,
+            api_url: at("/calendar/v3")?,
+        }),
+    })
+}
+
+/// The demo's key, made at its first start.
+fn key(folder: &Path) -> anyhow::Result<String> {
+    let file = folder.join("key");
+    if let Ok(key) = std::fs::read_to_string(&file) {
+        return Ok(key.trim().to_owned());
+    }
+    let mut bytes = [0; 32];
+    rand::make_rng::<StdRng>().fill_bytes(&mut bytes);
+    let key = format!("{KEY_ID}:{}", STANDARD.encode(bytes));
+    std::fs::write(&file, &key).with_context(|| format!("{} cannot be written", file.display()))?;
+    Ok(key)
+}

@@ -1,0 +1,197 @@
+//! E-mails: their words, and how they leave.
+
+use crate::assemble::address;
+use crate::config::MailConfig;
+use anyhow::Context as _;
+use lettre::message::{Mailbox, header::ContentType};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use secrecy::ExposeSecret as _;
+use simone_booking::{Clock, Locale};
+use simone_store::Database;
+use simone_store::deliveries::{Email, EmailKind};
+use simone_sync::platform::Platform;
+use simone_sync::ports::StoreError;
+use std::path::PathBuf;
+use url::Url;
+use uuid::Uuid;
+
+/// An e-mail that could not be sent for this many times is given up.
+const MOST_ATTEMPTS: i64 = 12;
+
+/// Well under the minute for which an e-mail is handed out.
+const SMTP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// How e-mails leave.
+pub(crate) struct Mailer {
+    from: Mailbox,
+    public_url: Url,
+    way: Way,
+}
+
+enum Way {
+    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+    Folder(PathBuf),
+    /// Neither is configured: e-mails wait.
+    None,
+}
+
+/// The words of an e-mail.
+pub(crate) struct Words {
+    pub subject: String,
+    pub body: String,
+}
+
+impl Mailer {
+    pub(crate) fn new(config: &MailConfig, public_url: Url) -> anyhow::Result<Self> {
+        let from = config.from.parse().context("`mail.from` is not an e-mail address")?;
+        let way = match (&config.smtp, &config.folder) {
+            (Some(smtp), _) => {
+                simone_platforms::tls::install();
+                let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(smtp.expose_secret())
+                    .ok()
+                    .context("`mail.smtp` is not the address of a mail server")?;
+                Way::Smtp(Box::new(transport.timeout(Some(SMTP_TIMEOUT)).build()))
+            }
+            (None, Some(folder)) => Way::Folder(folder.clone()),
+            (None, None) => {
+                tracing::warn!("no e-mail can leave: neither `mail.smtp` nor `mail.folder` is configured");
+                Way::None
+            }
+        };
+        Ok(Self { from, public_url, way })
+    }
+
+    /// The error names no recipient and no content.
+    async fn send(&self, id: Uuid, email: &Email) -> Result<(), &'static str> {
+        let Words { subject, body } = words(email, &self.public_url);
+        let to =
+            Mailbox::new(Some(email.name.clone()), email.to.parse().map_err(|_| "not an e-mail address")?);
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(subject)
+            // The same for each attempt, so that a repetition can be seen as one.
+            .message_id(Some(format!("<{id}@{}>", self.public_url.host_str().unwrap_or("simone"))))
+            .header(ContentType::TEXT_PLAIN)
+            .body(body)
+            .map_err(|_| "cannot be put into a message")?;
+        match &self.way {
+            Way::Smtp(transport) => transport.send(message).await.map(drop).map_err(|error| {
+                if error.is_permanent() {
+                    "the mail server refuses it"
+                } else {
+                    "the mail server does not take it"
+                }
+            }),
+            Way::Folder(folder) => {
+                let written = async {
+                    tokio::fs::create_dir_all(folder).await?;
+                    tokio::fs::write(folder.join(format!("{id}.eml")), message.formatted()).await
+                };
+                written.await.map_err(|_| "the folder cannot be written")
+            }
+            Way::None => Err("no mail server is configured"),
+        }
+    }
+}
+
+/// Sends what is due.
+pub(crate) async fn deliver(
+    database: &Database,
+    mailer: &Mailer,
+    clock: &dyn Clock,
+) -> Result<(), StoreError> {
+    // One at a time: who is handed several might still be sending when the last of them is due again.
+    while let Some(due) = database.due_emails(clock.now(), 1).await?.pop() {
+        let sent = mailer.send(due.id, &due.email).await;
+        let now = clock.now();
+        match sent {
+            Ok(()) => database.settle_email(due.id, now, None, None).await?,
+            Err(reason) => {
+                let next = (due.attempts < MOST_ATTEMPTS)
+                    .then(|| now + chrono::TimeDelta::minutes(1 << due.attempts.clamp(0, 10)));
+                tracing::warn!(delivery = %due.id, attempts = due.attempts, reason, "an e-mail was not sent");
+                database.settle_email(due.id, now, next, Some(reason)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+const fn platform_name(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Google => "Google Calendar",
+        Platform::Outlook => "Outlook",
+    }
+}
+
+/// Where a person withdraws an access by hand.
+const fn permissions_page(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Google => "https://myaccount.google.com/connections",
+        Platform::Outlook => "https://account.live.com/consent/Manage",
+    }
+}
+
+/// Puts an e-mail into words, in its reader's language.
+pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
+    let name = &email.name;
+    let settings = address(public_url, "settings/calendars");
+    let (subject, text) = match (&email.kind, email.locale) {
+        (EmailKind::LoginLink { token }, Locale::Fr) => (
+            "Votre lien de connexion à Simone".to_owned(),
+            format!(
+                "Voici votre lien pour entrer dans Simone. Il sert une seule fois, pendant 15 minutes :\n\n{}\n\n\
+                 Vous n’avez rien demandé ? Ignorez ce message : personne n’entre sans ce lien.",
+                address(public_url, &format!("login/{token}"))
+            ),
+        ),
+        (EmailKind::LoginLink { token }, Locale::En) => (
+            "Your link to log in to Simone".to_owned(),
+            format!(
+                "Here is your link to enter Simone. It works once, for 15 minutes:\n\n{}\n\n\
+                 You did not ask for it? Ignore this message: nobody gets in without this link.",
+                address(public_url, &format!("login/{token}"))
+            ),
+        ),
+        (EmailKind::NeedsReconnect { platform, account }, Locale::Fr) => (
+            format!("{} demande une nouvelle autorisation", platform_name(*platform)),
+            format!(
+                "Simone n’a plus accès à votre compte {account}. Vos créneaux restent bloqués comme à la dernière \
+                 synchronisation, mais ce qui change depuis dans ce calendrier n’arrive plus.\n\n\
+                 Pour le reconnecter, en un clic et sans perdre vos choix :\n\n{settings}"
+            ),
+        ),
+        (EmailKind::NeedsReconnect { platform, account }, Locale::En) => (
+            format!("{} asks for your permission again", platform_name(*platform)),
+            format!(
+                "Simone can no longer reach your account {account}. Your slots stay blocked as they were at the \
+                 last sync, but what changes in that calendar since then does not arrive.\n\n\
+                 To reconnect it, in one click and keeping your choices:\n\n{settings}"
+            ),
+        ),
+        (EmailKind::DisconnectAbandoned { platform, account }, Locale::Fr) => (
+            format!("{} : une autorisation reste à retirer", platform_name(*platform)),
+            format!(
+                "Vous avez déconnecté {account}. Simone a effacé ses accès et vos événements, mais le service n’a \
+                 pas répondu pendant 24 heures : l’autorisation y figure encore. Elle ne sert plus à rien ; pour \
+                 la retirer vous-même :\n\n{}",
+                permissions_page(*platform)
+            ),
+        ),
+        (EmailKind::DisconnectAbandoned { platform, account }, Locale::En) => (
+            format!("{}: a permission is left to withdraw", platform_name(*platform)),
+            format!(
+                "You disconnected {account}. Simone has erased its access and your events, but the service did not \
+                 answer for 24 hours: the permission is still listed there. It is of no use any more; to withdraw \
+                 it yourself:\n\n{}",
+                permissions_page(*platform)
+            ),
+        ),
+    };
+    let body = match email.locale {
+        Locale::Fr => format!("Bonjour {name},\n\n{text}\n\nSimone\n"),
+        Locale::En => format!("Hello {name},\n\n{text}\n\nSimone\n"),
+    };
+    Words { subject, body }
+}

@@ -1,0 +1,98 @@
+//! A grant that is dead: the provider is told, what is known stays, and one click renews it.
+
+use crate::support::browser::Consent;
+use crate::support::{ACCOUNT, CAMILLE, a_monday, add_account, eventually, on_both, timed};
+use chrono::Days;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reconnecting_keeps_blocks_and_choices() {
+    on_both("dead", async |stage| {
+        add_account(&stage.simulator).await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        stage.imported().await;
+        let settings = stage.browser.open("/settings/calendars").await;
+        stage.browser.press(&settings, "Bloquer les créneaux de « Famille »").await;
+        stage.settled().await;
+        let blocks = stage.database.blocks(CAMILLE).await;
+
+        stage.simulator.withdraw(ACCOUNT).await;
+        stage.sync(ACCOUNT).await;
+        eventually("the connection is flagged", async || {
+            (stage.status().await.as_deref() == Some("needs_reconnect")).then_some(())
+        })
+        .await;
+        let settings = stage.browser.open("/settings/calendars").await;
+        settings.says("À reconnecter");
+        settings.says("Vos créneaux restent bloqués");
+        assert_eq!(stage.database.blocks(CAMILLE).await, blocks, "the last known blocks stay");
+        let agenda = stage.browser.open("/agenda").await;
+        agenda.says("Google Calendar demande une nouvelle autorisation.");
+        assert!(agenda.has_button("Reconnecter"));
+        stage.browser.open("/notifications").await.says("Google Calendar demande une nouvelle autorisation");
+        stage.browser.open("/sync-log").await.says("Google Calendar demande une nouvelle autorisation.");
+        let mail = eventually("the e-mail leaves", async || {
+            stage.product.mails().into_iter().find(|mail| mail.contains("settings/calendars"))
+        })
+        .await;
+        assert!(mail.contains(CAMILLE), "{mail}");
+        // Told once, however often it is looked at.
+        assert_eq!(stage.database.count("notices WHERE kind = 'needs_reconnect'").await, 1);
+        assert_eq!(stage.database.count("deliveries WHERE cause NOT LIKE 'login:%'").await, 1);
+
+        // What changed meanwhile arrives once it is reconnected, from the agenda, without choosing again.
+        let day = a_monday() + Days::new(1);
+        stage.simulator.add_event(ACCOUNT, timed("Kiné", day, (8, 0), (9, 0))).await;
+        let back = stage.browser.consent(&agenda, "Reconnecter", ACCOUNT, Consent::Allow).await;
+        let page = stage.browser.open(back.as_str()).await;
+        page.says("Google Calendar est reconnecté.");
+        stage.imported().await;
+        stage.settled().await;
+        assert!(stage.day(day).await.contains("Kiné"));
+        assert!(stage.day(a_monday() + Days::new(2)).await.contains("mamie"), "« Famille » is still chosen");
+        assert_eq!(stage.database.blocks(CAMILLE).await.len(), blocks.len() + 1);
+        assert_eq!(stage.database.count("calendar_connections").await, 1);
+        stage.browser.open("/notifications").await.says("Réglé");
+        assert_eq!(stage.simulator.grants().await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platform_that_is_down_flags_nobody() {
+    on_both("down", async |stage| {
+        add_account(&stage.simulator).await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        stage.imported().await;
+        let blocks = stage.database.blocks(CAMILLE).await;
+        stage.simulator.fault(json!({"kind": "status", "status": 503, "path": "/calendar/*", "times": null})).await;
+        stage.sync(ACCOUNT).await;
+        let settings = stage.browser.open("/settings/calendars").await;
+        settings.says("Google Calendar n’a pas répondu correctement.");
+        settings.does_not_say("À reconnecter");
+        stage.browser.open("/sync-log").await.says("Simone réessaie d’elle-même");
+        assert_eq!(stage.database.blocks(CAMILLE).await, blocks);
+        assert_eq!(stage.database.count("notices").await, 0);
+
+        // Rate limits with a time to wait: no click overrides it.
+        stage.simulator.clear_faults().await;
+        stage.simulator.fault(json!({
+            "kind": "status", "status": 429, "reason": "rateLimitExceeded", "retry_after": "900", "path": "/calendar/*",
+            "times": null,
+        })).await;
+        stage.database.execute("UPDATE calendar_connections SET failures = 0").await;
+        let due = stage.database.instant(crate::support::now());
+        stage.database.execute(&format!("UPDATE calendar_connections SET next_sync_at = {due}")).await;
+        eventually("the round is refused", async || {
+            stage.browser.open("/settings/calendars").await.text().contains("demande d’attendre").then_some(())
+        })
+        .await;
+        stage.simulator.forget_requests().await;
+        let settings = stage.browser.open("/settings/calendars").await;
+        let page = stage.browser.press(&settings, &format!("Synchroniser {ACCOUNT}")).await;
+        page.says("Google Calendar demande d’attendre.");
+        assert_eq!(stage.simulator.requests("/calendar/").await.len(), 0, "the platform is left in peace");
+        assert_eq!(stage.status().await.as_deref(), Some("connected"));
+    })
+    .await;
+}

@@ -1,0 +1,163 @@
+//! Disconnecting: at once for the slots, in the end at the platform too, whatever stands in the way.
+
+use crate::support::browser::{Browser, Consent};
+use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, eventually, imported, now, on_both};
+use chrono::TimeDelta;
+use serde_json::json;
+
+const REVOKE_IS_DOWN: &str = "/revoke";
+
+async fn disconnect(browser: &mut Browser) {
+    let settings = browser.open("/settings/calendars").await;
+    let confirm = browser.click(&settings, &format!("Déconnecter {ACCOUNT}")).await;
+    let page = browser.press(&confirm, "Déconnecter").await;
+    page.says(&format!("{ACCOUNT} est déconnecté."));
+}
+
+async fn due_now(stage: &Stage) {
+    let due = stage.database.instant(now());
+    stage.database.execute(&format!("UPDATE calendar_connections SET next_sync_at = {due}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_platform_is_down() {
+    on_both("outage", async |stage| {
+        add_account(&stage.simulator).await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        stage.imported().await;
+        let fault = json!({"kind": "status", "status": 503, "path": REVOKE_IS_DOWN, "times": null});
+        stage.simulator.fault(fault).await;
+        disconnect(&mut stage.browser).await;
+        assert_eq!(stage.database.blocks(CAMILLE).await, [], "the blocks go at once");
+        assert_eq!(stage.database.count("calendar_sync_events").await, 0);
+        let settings = stage.browser.open("/settings/calendars").await;
+        settings.says("Déconnexion en cours");
+        settings.says("Simone retire encore son autorisation chez Google");
+        assert!(!settings.has_button(&format!("Synchroniser {ACCOUNT}")));
+        assert_eq!(stage.simulator.grants().await.len(), 1);
+
+        // A crash meanwhile forgets nothing.
+        stage.product.kill();
+        stage.product.start().await;
+        stage.browser.open("/settings/calendars").await.says("Déconnexion en cours");
+        stage.simulator.clear_faults().await;
+        // As if the lease of the killed process had run out, and the wait between two tries.
+        stage.database.execute("UPDATE calendar_connections SET leased_until = NULL").await;
+        due_now(stage).await;
+        eventually("the grant is given back", async || {
+            let gone = stage
+                .database
+                .count("calendar_connections WHERE status = 'disconnected' AND refresh_token IS NULL")
+                .await;
+            (gone == 1 && stage.simulator.grants().await.is_empty()).then_some(())
+        })
+        .await;
+        stage.browser.open("/settings/calendars").await.says("Aucun calendrier connecté");
+        assert_eq!(stage.database.count("notices").await, 0);
+
+        // The same account can be connected again, as if nothing had been.
+        stage.browser.connect(ACCOUNT, Consent::Allow).await.says("Google Calendar est connecté.");
+        stage.imported().await;
+        assert!(!stage.database.blocks(CAMILLE).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn given_up_after_a_day() {
+    on_both("abandoned", async |stage| {
+        add_account(&stage.simulator).await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        stage.imported().await;
+        let fault = json!({"kind": "status", "status": 503, "path": REVOKE_IS_DOWN, "times": null});
+        stage.simulator.fault(fault).await;
+        disconnect(&mut stage.browser).await;
+        let yesterday = stage.database.instant(now() - TimeDelta::hours(25));
+        stage.database.execute(&format!("UPDATE calendar_connections SET disconnect_requested_at = {yesterday}")).await;
+        // The round under way began before; the next one finds that a day has passed.
+        eventually("the tokens are destroyed all the same", async || {
+            due_now(stage).await;
+            let gone = stage.database.count("calendar_connections WHERE status = 'disconnected' AND access_token IS NULL AND refresh_token IS NULL").await;
+            (gone == 1).then_some(())
+        })
+        .await;
+        let notices = stage.browser.open("/notifications").await;
+        notices.says("Google Calendar n’a pas pu être prévenu de votre déconnexion");
+        eventually("the e-mail leaves", async || {
+            stage.product.mails().into_iter().find(|mail| mail.contains("myaccount.google.com"))
+        })
+        .await;
+        stage.browser.open("/settings/calendars").await.does_not_say(ACCOUNT);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_the_middle_of_a_round() {
+    on_both("middle", async |stage| {
+        add_account(&stage.simulator).await;
+        stage
+            .simulator
+            .fault(json!({"kind": "slow", "ms": 2500, "path": "/calendar/*/events", "times": null}))
+            .await;
+        stage
+            .simulator
+            .fault(json!({"kind": "small_pages", "size": 1, "path": "/calendar/*/events", "times": null}))
+            .await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        eventually("the events are being listed", async || {
+            (!stage.simulator.requests("/events").await.is_empty()).then_some(())
+        })
+        .await;
+        disconnect(&mut stage.browser).await;
+        let asked = stage.simulator.requests("/events").await.len();
+        assert!(asked < 5, "the round was over before it could be stopped");
+        eventually("the grant is given back", async || {
+            let gone = stage
+                .database
+                .count("calendar_connections WHERE status = 'disconnected' AND refresh_token IS NULL")
+                .await;
+            (gone == 1 && stage.simulator.grants().await.is_empty()).then_some(())
+        })
+        .await;
+        // The round was in a request when the wish came; it made no other, and wrote nothing.
+        assert!(stage.simulator.requests("/events").await.len() <= asked + 1);
+        assert_eq!(stage.product.stop().await, Some(0));
+        stage.product.start().await;
+        assert_eq!(stage.database.blocks(CAMILLE).await, []);
+        assert_eq!(stage.database.count("calendars").await, 0);
+        assert_eq!(stage.database.count("calendar_sync_events").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_another_provider_shares() {
+    on_both("shared", async |stage| {
+        add_account(&stage.simulator).await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        stage.imported().await;
+        let link = stage.product.add_provider("Inès Diallo", "ines@simone.test").await;
+        let mut ines = stage.product.browser();
+        ines.enter(&link).await;
+        ines.connect(ACCOUNT, Consent::Allow).await.says("Google Calendar est connecté.");
+        imported(&mut ines).await;
+        let blocks = stage.database.blocks(CAMILLE).await;
+        assert_eq!(stage.database.blocks("ines@simone.test").await, blocks);
+
+        disconnect(&mut ines).await;
+        eventually("her tokens are destroyed", async || {
+            let gone = stage
+                .database
+                .count("calendar_connections WHERE status = 'disconnected' AND refresh_token IS NULL")
+                .await;
+            (gone == 1).then_some(())
+        })
+        .await;
+        assert_eq!(stage.simulator.grants().await.len(), 1, "the other one lives on that grant");
+        stage.sync(ACCOUNT).await;
+        assert_eq!(stage.database.blocks(CAMILLE).await, blocks);
+        assert_eq!(stage.database.count("calendar_connections WHERE status = 'connected'").await, 1);
+    })
+    .await;
+}

@@ -1,0 +1,14 @@
+//! The whole product over HTTP: the `simone` program against the simulator, on SQLite and on PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
+
+mod commands;
+mod crashes;
+mod dead_grant;
+mod disconnecting;
+mod neighbours;
+mod refusals;
+mod security;
+mod story;
+mod support;
+mod two_processes;

@@ -1,0 +1,68 @@
+//! What the simulator saw and holds, and its switches.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use serde_json::{Value, json};
+
+use super::{Answer, Problem, read};
+use crate::google::edits::reach;
+use crate::google::model::Settings;
+use crate::google::view::View;
+use crate::simulator::Simulator;
+
+fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// The log of requests to the platforms, those after number `since`.
+pub(super) async fn requests(State(simulator): State<Arc<Simulator>>, RawQuery(query): RawQuery) -> Answer {
+    let since = match parameter(query.as_deref(), "since") {
+        None => 0,
+        Some(text) => text.parse().map_err(|_| Problem::bad("since: not a number"))?,
+    };
+    Ok(Json(json!(simulator.world().requests.since(since))))
+}
+
+pub(super) async fn clear_requests(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    simulator.world().requests.clear();
+    Json(json!({}))
+}
+
+/// Everything that a calendar holds, also what is deleted, as its owner sees it.
+pub(super) async fn events(State(simulator): State<Arc<Simulator>>, RawQuery(query): RawQuery) -> Answer {
+    let account = parameter(query.as_deref(), "account").ok_or_else(|| Problem::bad("account: missing"))?;
+    let calendar = parameter(query.as_deref(), "calendar").unwrap_or_else(|| "primary".to_owned());
+    let world = simulator.world();
+    let id = reach(&world, &account, &calendar)?;
+    let Some(calendar) = world.google.calendars.get(&id) else { return Ok(Json(json!([]))) };
+    let view = View::of_owner(calendar);
+    Ok(Json(calendar.events.values().map(|event| view.full(event)).collect()))
+}
+
+/// Mails that the platform would have sent.
+pub(super) async fn mails(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    Json(json!(simulator.world().google.mails))
+}
+
+pub(super) async fn settings(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    Json(json!(simulator.world().google.settings))
+}
+
+/// Changes what is said, keeps the rest.
+pub(super) async fn change_settings(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
+    let said: serde_json::Map<String, Value> = read(&body)?;
+    let mut world = simulator.world();
+    let mut whole = json!(world.google.settings);
+    for (name, value) in said {
+        whole[name] = value;
+    }
+    let settings: Settings =
+        serde_json::from_value(whole).map_err(|error| Problem::bad(error.to_string()))?;
+    world.google.settings = settings;
+    Ok(Json(json!(world.google.settings)))
+}

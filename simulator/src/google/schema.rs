@@ -1,0 +1,61 @@
+//! Google's own description of the API's bodies, trimmed: what `fields` may name and what clients may send.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
+    let file: Value = serde_json::from_str(include_str!("../../schema/google-calendar-v3.json"))
+        .expect("the file is part of the program and is JSON");
+    file["schemas"].clone()
+});
+
+/// The schema of a name, such as `Event`.
+pub(super) fn named(name: &str) -> &'static Value {
+    &SCHEMAS[name]
+}
+
+/// The schema itself, behind a reference.
+fn resolve(schema: &'static Value) -> &'static Value {
+    match schema["$ref"].as_str() {
+        Some(name) => named(name),
+        None => schema,
+    }
+}
+
+/// The schema of a field of an object, or of the items of an array; `None` if there is no such field.
+pub(super) fn field(schema: &'static Value, name: &str) -> Option<&'static Value> {
+    let mut schema = resolve(schema);
+    while schema["type"] == "array" {
+        schema = resolve(&schema["items"]);
+    }
+    schema["properties"].get(name).or_else(|| schema.get("additionalProperties"))
+}
+
+/// The first place where a value does not fit; unknown fields are ignored, as Google does, and `null` fits
+/// anything, since it takes a field away.
+pub(super) fn misfit(schema: &'static Value, value: &Value) -> Option<String> {
+    let schema = resolve(schema);
+    let fits = match (schema["type"].as_str(), value) {
+        (_, Value::Null) => true,
+        (Some("object"), Value::Object(fields)) => {
+            return fields.iter().find_map(|(name, value)| {
+                let inner = misfit(field(schema, name)?, value)?;
+                Some(if inner.is_empty() { name.clone() } else { format!("{name}.{inner}") })
+            });
+        }
+        (Some("array"), Value::Array(items)) => {
+            return items.iter().find_map(|item| misfit(&schema["items"], item));
+        }
+        (Some("string"), value) => value.is_string(),
+        (Some("boolean"), value) => value.is_boolean(),
+        // Numbers may come as strings (3).
+        (Some("integer"), value) => {
+            value.is_i64() || value.as_str().is_some_and(|text| text.parse::<i64>().is_ok())
+        }
+        (Some("number"), value) => value.is_number(),
+        (Some("any") | None, _) => true,
+        _ => false,
+    };
+    (!fits).then(String::new)
+}

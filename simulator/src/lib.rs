@@ -1,0 +1,124 @@
+//! Stand-ins for the calendar platforms, on this machine.
+//!
+//! The Google simulator behaves as Google's OAuth and Calendar API v3 do on the wire, the unpleasant parts
+//! included, towards any client. It depends on none of the product's crates, so that a mistake in the product
+//! cannot hide in it. See the README for how to point a client at it and for its controls.
+
+mod clock;
+mod connection;
+mod control;
+mod demo;
+mod faults;
+mod google;
+mod html;
+mod page;
+mod requests;
+mod simulator;
+mod state_file;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware;
+use chrono::{DateTime, Utc};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tower_http::compression::CompressionLayer;
+
+use crate::connection::{Connection, Listener};
+use crate::simulator::Simulator;
+
+/// The OAuth client that exists from the start and accepts any loopback redirect address.
+pub const DEMO_CLIENT_ID: &str = "simone-demo.apps.googleusercontent.test";
+pub const DEMO_CLIENT_SECRET: &str = "demo-secret";
+
+/// How a simulator starts. `POST /_control/reset` returns to this state.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 lets the system choose.
+    pub port: u16,
+    /// Everything random (ids, tokens) follows from it.
+    pub seed: u64,
+    /// Load the demo accounts.
+    pub demo: bool,
+    /// The instant at which the simulator's clock stands, frozen until the controls say otherwise.
+    /// `None`: follow the machine's clock.
+    pub now: Option<DateTime<Utc>>,
+    /// A file in which the accounts, calendars, events and grants outlive the process.
+    pub state_file: Option<PathBuf>,
+}
+
+/// A simulator that is serving. Dropping it stops it too, without waiting for requests in hand.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+/// How long `stop` waits for requests in hand; a request delayed by a fault may take longer than anyone wants.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Binds 127.0.0.1 and serves until stopped.
+pub async fn start(options: Options) -> io::Result<Running> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+    let address = listener.local_addr()?;
+    let simulator = Arc::new(Simulator::new(options)?);
+    let service = router(simulator).into_make_service_with_connect_info::<Connection>();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let served = axum::serve(Listener(listener), service).with_graceful_shutdown(async {
+            // A dropped sender means the same as a sent stop.
+            let _ = stopped.await;
+        });
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the simulator stopped serving");
+        }
+    });
+    tracing::info!(%address, "simulator listening");
+    Ok(Running { address, stop: Some(stop), task })
+}
+
+impl Running {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// For example `http://127.0.0.1:4010`, without a slash at the end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops accepting, waits a moment for requests in hand, then ends.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if tokio::time::timeout(GRACE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// One router for all platforms. Faults and the log of requests apply to the platforms, not to the controls
+/// and the page.
+fn router(simulator: Arc<Simulator>) -> Router {
+    let platforms = google::router()
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(simulator.clone(), faults::apply));
+    Router::new()
+        .merge(platforms)
+        .merge(control::router())
+        .merge(page::router())
+        .layer(middleware::from_fn_with_state(simulator.clone(), state_file::keep))
+        .with_state(simulator)
+}

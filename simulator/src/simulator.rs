@@ -1,0 +1,76 @@
+//! What all handlers share: the world behind a mutex, and how it began.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::google::model::Google;
+use crate::requests::RequestLog;
+use crate::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, demo, state_file};
+
+pub(crate) struct Simulator {
+    options: Options,
+    world: Mutex<World>,
+}
+
+/// Everything that the simulator knows.
+pub(crate) struct World {
+    pub clock: Clock,
+    pub rng: ChaCha8Rng,
+    pub faults: Faults,
+    pub requests: RequestLog,
+    pub google: Google,
+}
+
+impl Simulator {
+    /// Goes on from the state file, if there is one.
+    pub fn new(options: Options) -> io::Result<Self> {
+        let mut world = World::new(&options);
+        if let Some(file) = &options.state_file
+            && let Some(google) = state_file::read(file, &mut world.rng)?
+        {
+            world.google = google;
+        }
+        Ok(Simulator { options, world: Mutex::new(world) })
+    }
+
+    pub fn state_file(&self) -> Option<&Path> {
+        self.options.state_file.as_deref()
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        // A handler that panicked is a defect of the simulator; the others can still be served.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn reset(&self) {
+        *self.world() = World::new(&self.options);
+    }
+}
+
+impl World {
+    fn new(options: &Options) -> Self {
+        let mut world = World {
+            clock: Clock::new(options.now),
+            rng: ChaCha8Rng::seed_from_u64(options.seed),
+            faults: Faults::default(),
+            requests: RequestLog::default(),
+            google: Google::default(),
+        };
+        world.google.add_demo_client(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET);
+        if options.demo {
+            demo::load(&mut world);
+        }
+        world
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,249 @@
+//! The two databases behind one type, and the macros that run one body on either.
+
+use crate::Keyring;
+use simone_booking::Ids;
+use simone_sync::ports::StoreError;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// SQLite embedded, or PostgreSQL. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub(crate) pool: Pool,
+    pub(crate) keys: Arc<Keyring>,
+    pub(crate) ids: Arc<Ids>,
+}
+
+/// The connections.
+#[derive(Clone, Debug)]
+pub(crate) enum Pool {
+    Sqlite {
+        /// One connection, whose transactions begin with `BEGIN IMMEDIATE`: a deferred one that later writes fails
+        /// with BUSY under load.
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// Where the data is.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
+    pub url: String,
+    /// The most connections that are held to PostgreSQL, or readers of SQLite.
+    pub connections: u32,
+}
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the database address begins with neither `sqlite:` nor `postgres:`")]
+    Address,
+    #[error("the database cannot be reached")]
+    Reach(#[source] sqlx::Error),
+    #[error("the database's schema cannot be brought up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    #[error("the database cannot be prepared")]
+    Prepare(#[source] StoreError),
+}
+
+static SQLITE_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+
+impl Database {
+    /// Opens the database and brings its schema up to date.
+    pub async fn open(options: &Options, keys: Arc<Keyring>, ids: Arc<Ids>) -> Result<Self, OpenError> {
+        let pool = if options.url.starts_with("sqlite:") {
+            open_sqlite(options).await?
+        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+            let connect = PgConnectOptions::from_str(&options.url).map_err(OpenError::Reach)?;
+            let pool = PgPoolOptions::new()
+                .max_connections(options.connections)
+                .acquire_timeout(Duration::from_secs(10))
+                .connect_with(connect.application_name("simone"))
+                .await
+                .map_err(OpenError::Reach)?;
+            POSTGRES_SCHEMA.run(&pool).await.map_err(OpenError::Migrate)?;
+            Pool::Postgres(pool)
+        } else {
+            return Err(OpenError::Address);
+        };
+        let database = Self { pool, keys, ids };
+        database.mark_other_versions().await.map_err(OpenError::Prepare)?;
+        Ok(database)
+    }
+
+    /// `sqlite` or `postgres`.
+    pub const fn kind(&self) -> &'static str {
+        match self.pool {
+            Pool::Sqlite { .. } => "sqlite",
+            Pool::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Ends all connections; what is under way is awaited.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
+    let in_memory = options.url.contains(":memory:");
+    let connect = SqliteConnectOptions::from_str(&options.url)
+        .map_err(OpenError::Reach)?
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .journal_mode(SqliteJournalMode::Wal)
+        // With WAL, NORMAL loses no consistency; FULL also keeps the last transactions through a power cut.
+        .synchronous(if in_memory { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
+        .statement_cache_capacity(256);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_with(connect.clone())
+        .await
+        .map_err(OpenError::Reach)?;
+    SQLITE_SCHEMA.run(&writer).await.map_err(OpenError::Migrate)?;
+    // A database in memory lives in its one connection.
+    let readers = if in_memory {
+        writer.clone()
+    } else {
+        SqlitePoolOptions::new()
+            .max_connections(options.connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(connect.read_only(true))
+            .await
+            .map_err(OpenError::Reach)?
+    };
+    Ok(Pool::Sqlite { writer, readers })
+}
+
+/// What may go wrong inside a body; becomes a [`StoreError`] where the body ends.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Sqlx(sqlx::Error),
+    Store(StoreError),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sqlx(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Sqlx(error) => Self::database(error),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+/// Runs a body that only reads: `read!(db, |conn| { … Ok(value) })`. Within it `conn` is the connection and `?`
+/// works on sqlx's errors.
+macro_rules! read {
+    ($db:expr, |$conn:ident| $body:expr) => {{
+        use $crate::database::{Failure, Pool};
+        match &$db.pool {
+            Pool::Sqlite { readers, .. } => {
+                let done: Result<_, Failure> = async {
+                    let mut held = readers.acquire().await?;
+                    let $conn: &mut sqlx::SqliteConnection = &mut held;
+                    $body
+                }
+                .await;
+                done.map_err(simone_sync::ports::StoreError::from)
+            }
+            Pool::Postgres(pool) => {
+                let done: Result<_, Failure> = async {
+                    let mut held = pool.acquire().await?;
+                    let $conn: &mut sqlx::PgConnection = &mut held;
+                    $body
+                }
+                .await;
+                done.map_err(simone_sync::ports::StoreError::from)
+            }
+        }
+    }};
+}
+
+/// Runs a body in one writing transaction, committed when the body ends in `Ok`.
+macro_rules! write {
+    ($db:expr, |$conn:ident| $body:expr) => {{
+        use $crate::database::{Failure, Pool};
+        match &$db.pool {
+            Pool::Sqlite { writer, .. } => {
+                let done: Result<_, Failure> = async {
+                    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                    let done: Result<_, Failure> = async {
+                        let $conn: &mut sqlx::SqliteConnection = &mut transaction;
+                        $body
+                    }
+                    .await;
+                    if done.is_ok() {
+                        transaction.commit().await?;
+                    } else {
+                        transaction.rollback().await?;
+                    }
+                    done
+                }
+                .await;
+                done.map_err(simone_sync::ports::StoreError::from)
+            }
+            Pool::Postgres(pool) => {
+                let done: Result<_, Failure> = async {
+                    let mut transaction = pool.begin().await?;
+                    let done: Result<_, Failure> = async {
+                        let $conn: &mut sqlx::PgConnection = &mut transaction;
+                        $body
+                    }
+                    .await;
+                    if done.is_ok() {
+                        transaction.commit().await?;
+                    } else {
+                        transaction.rollback().await?;
+                    }
+                    done
+                }
+                .await;
+                done.map_err(simone_sync::ports::StoreError::from)
+            }
+        }
+    }};
+}
+
+/// A `SELECT` that locks its rows until the transaction ends, without keeping others from referring to them. SQLite
+/// has one writer, who needs no lock.
+macro_rules! for_update {
+    ($db:expr, $sql:literal) => {
+        match &$db.pool {
+            $crate::database::Pool::Sqlite { .. } => $sql,
+            $crate::database::Pool::Postgres(_) => concat!($sql, " FOR NO KEY UPDATE"),
+        }
+    };
+}
+
+pub(crate) use {for_update, read, write};

@@ -1,0 +1,181 @@
+//! What leaves the house in another way: e-mails. A row is written in the transaction of the fact that causes it,
+//! and delivered at least once.
+
+use crate::Database;
+use crate::crypto::Place;
+use crate::database::{read, write};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use simone_booking::{Locale, ProviderId};
+use simone_sync::platform::Platform;
+use simone_sync::ports::StoreResult;
+use uuid::Uuid;
+
+/// An e-mail to be sent. Its words are found when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Email {
+    pub to: String,
+    pub name: String,
+    pub locale: Locale,
+    pub kind: EmailKind,
+}
+
+/// What an e-mail says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum EmailKind {
+    /// A one-time link to log in with. The token is a secret.
+    LoginLink {
+        token: String,
+    },
+    NeedsReconnect {
+        platform: Platform,
+        account: String,
+    },
+    DisconnectAbandoned {
+        platform: Platform,
+        account: String,
+    },
+}
+
+/// An e-mail that is due.
+#[derive(Clone, Debug)]
+pub struct Due {
+    pub id: Uuid,
+    pub email: Email,
+    pub attempts: i64,
+}
+
+/// Where a delivery's message is sealed.
+pub(crate) fn message_place<'a>(row: &'a [&'a [u8]]) -> Place<'a> {
+    Place { table: "deliveries", column: "message", row }
+}
+
+/// Queues an e-mail to the provider in the transaction of the fact that causes it.
+macro_rules! enqueue {
+    ($db:expr, $conn:ident, $provider:expr, $cause:expr, $kind:expr, $now:expr) => {{
+        let to: Option<(String, String, String)> =
+            sqlx::query_as("SELECT email, name, locale FROM providers WHERE id = $1")
+                .bind($provider.0)
+                .fetch_optional(&mut *$conn)
+                .await?;
+        if let Some((to, name, locale)) = to {
+            let locale = locale.parse().unwrap_or_default();
+            let email = $crate::deliveries::Email { to, name, locale, kind: $kind };
+            let id: uuid::Uuid = $db.ids.id();
+            sqlx::query(
+                "INSERT INTO deliveries (id, cause, channel, provider_id, message, next_at, created_at)
+                 VALUES ($1, $2, 'email', $3, $4, $5, $5) ON CONFLICT (cause) DO NOTHING",
+            )
+            .bind(id)
+            .bind($cause)
+            .bind($provider.0)
+            .bind($db.seal_email($cause.as_ref(), &email))
+            .bind($now)
+            .execute(&mut *$conn)
+            .await?;
+        }
+    }};
+}
+
+pub(crate) use enqueue;
+
+impl Database {
+    pub(crate) fn seal_email(&self, cause: &str, email: &Email) -> Vec<u8> {
+        let plain = serde_json::to_vec(email).expect("an e-mail is plain strings");
+        self.keys.seal(message_place(&[cause.as_bytes()]), &plain)
+    }
+
+    /// The e-mails that are due. What is returned is not due again for a minute, so that two processes do not
+    /// send it at once.
+    pub async fn due_emails(&self, now: DateTime<Utc>, limit: i64) -> StoreResult<Vec<Due>> {
+        let any: bool = read!(self, |conn| Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1)"
+        )
+        .bind(now)
+        .fetch_one(&mut *conn)
+        .await?))?;
+        if !any {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(Uuid, String, Vec<u8>, i64)> = write!(self, |conn| {
+            Ok(sqlx::query_as(
+            "UPDATE deliveries SET attempts = attempts + 1, next_at = $2
+             WHERE delivered_at IS NULL AND next_at <= $1 AND id IN (
+                SELECT id FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1 ORDER BY next_at LIMIT $3)
+             RETURNING id, cause, message, attempts"
+        )
+        .bind(now)
+        .bind(now + TimeDelta::minutes(1))
+        .bind(limit)
+        .fetch_all(&mut *conn)
+        .await?)
+        })?;
+        let mut due = Vec::with_capacity(rows.len());
+        for (id, cause, message, attempts) in rows {
+            let opened = self.keys.open(message_place(&[cause.as_bytes()]), &message);
+            match opened.ok().and_then(|plain| serde_json::from_slice(&plain).ok()) {
+                Some(email) => due.push(Due { id, email, attempts }),
+                None => {
+                    tracing::error!(delivery = %id, "a stored e-mail cannot be opened, and is given up");
+                    self.settle_email(id, now, None, Some("cannot be opened")).await?;
+                }
+            }
+        }
+        Ok(due)
+    }
+
+    /// Notes that an e-mail was sent (neither a next time nor an error), is to be tried again, or is given up.
+    pub async fn settle_email(
+        &self,
+        id: Uuid,
+        now: DateTime<Utc>,
+        next_at: Option<DateTime<Utc>>,
+        error: Option<&str>,
+    ) -> StoreResult<()> {
+        let delivered_at = (next_at.is_none() && error.is_none()).then_some(now);
+        write!(self, |conn| {
+            sqlx::query(
+                "UPDATE deliveries SET delivered_at = $2, next_at = $3, last_error = $4 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(delivered_at)
+            .bind(next_at)
+            .bind(error)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+    }
+
+    /// Queues an e-mail to a provider. A cause that was told already is not told again.
+    pub async fn send_email(
+        &self,
+        provider: ProviderId,
+        cause: &str,
+        kind: EmailKind,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        write!(self, |conn| {
+            enqueue!(self, conn, provider, cause, kind, now);
+            Ok(())
+        })
+    }
+
+    /// The e-mails queued last, newest first, whether they have left or not.
+    pub async fn latest_emails(&self, limit: i64) -> StoreResult<Vec<Email>> {
+        let rows: Vec<(String, Vec<u8>)> = read!(self, |conn| {
+            Ok(sqlx::query_as(
+            "SELECT cause, message FROM deliveries WHERE channel = 'email' ORDER BY created_at DESC, id DESC LIMIT $1"
+        )
+        .bind(limit)
+        .fetch_all(&mut *conn)
+        .await?)
+        })?;
+        let open = |(cause, message): &(String, Vec<u8>)| {
+            let plain = self.keys.open(message_place(&[cause.as_bytes()]), message).ok()?;
+            serde_json::from_slice(&plain).ok()
+        };
+        Ok(rows.iter().filter_map(open).collect())
+    }
+}

@@ -1,0 +1,334 @@
+//! Deriving: one provider's blocks brought in line with the facts, under a lock on the provider's row.
+
+use crate::Database;
+use crate::database::{for_update, read, write};
+use crate::events::CHUNK;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use simone_booking::{CalendarId, Horizon, Interval, ProviderId, id::UnavailabilityId};
+use simone_sync::derive::{self, Block, BlockKey, CalendarFacts, Difference, EventFacts};
+use simone_sync::event::{Marks, Shape};
+use simone_sync::import::dropped_before;
+use simone_sync::ports::{Derived, StoreError, StoreResult};
+use sqlx::QueryBuilder;
+use sqlx::types::Json;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    calendar_id: Uuid,
+    external_id: String,
+    shape: Json<Shape>,
+    marks: Json<Marks>,
+    unreadable: bool,
+    expanded: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct BlockRow {
+    id: Uuid,
+    calendar_id: Uuid,
+    event_id: String,
+    original_start: String,
+    detail_id: String,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    all_day: bool,
+    reason: String,
+}
+
+/// What a provider's derivation covered, and what it has to.
+#[derive(Clone, PartialEq, sqlx::FromRow)]
+struct State {
+    time_zone: String,
+    derive_wanted: i64,
+    derive_done: i64,
+    derive_due_at: DateTime<Utc>,
+    derive_version: String,
+    derived_at: Option<DateTime<Utc>>,
+}
+
+/// What a derivation begins from.
+struct Facts {
+    zone: Tz,
+    calendars: Vec<(Uuid, bool, Option<String>)>,
+    events: Vec<EventRow>,
+    rows: Vec<BlockRow>,
+}
+
+/// What a derivation writes.
+struct Plan {
+    zone: Tz,
+    difference: Difference<UnavailabilityId>,
+    /// Series that have become readable, or unreadable (`true`).
+    flags: Vec<(CalendarId, String, bool)>,
+}
+
+impl Facts {
+    fn plan(self, now: DateTime<Utc>) -> Plan {
+        let flagged: HashSet<(CalendarId, String)> = self
+            .events
+            .iter()
+            .filter(|event| event.unreadable)
+            .map(|event| (CalendarId(event.calendar_id), event.external_id.clone()))
+            .collect();
+        let wanted = derive::blocks(&by_calendar(self.calendars, self.events), self.zone, now);
+        let flags = wanted
+            .unreadable
+            .symmetric_difference(&flagged)
+            .map(|(calendar, event)| {
+                (*calendar, event.clone(), !flagged.contains(&(*calendar, event.clone())))
+            })
+            .collect();
+        let rows = self.rows.into_iter().map(BlockRow::split).collect();
+        Plan { zone: self.zone, difference: derive::difference(wanted, rows, now, self.zone), flags }
+    }
+}
+
+impl State {
+    fn is_behind(&self, now: DateTime<Utc>) -> bool {
+        self.derive_wanted > self.derive_done
+            || self.derive_due_at <= now
+            || self.derive_version != derive::version()
+    }
+}
+
+/// How often a derivation begins anew when facts change while it computes; then the worker comes back to it.
+const ATTEMPTS: usize = 5;
+
+impl Database {
+    /// What another version of the code, or of the zone database, derived is to be derived again.
+    pub(crate) async fn mark_other_versions(&self) -> StoreResult<()> {
+        write!(self, |conn| {
+            sqlx::query("UPDATE providers SET derive_due_at = created_at WHERE derive_version <> $1")
+                .bind(derive::version())
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+    }
+
+    pub(crate) async fn providers_behind(
+        &self,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> StoreResult<Vec<ProviderId>> {
+        let rows: Vec<Uuid> = read!(self, |conn| {
+            Ok(sqlx::query_scalar(
+                "SELECT id FROM providers WHERE derive_wanted > derive_done
+             UNION SELECT id FROM providers WHERE derive_due_at <= $1 LIMIT $2",
+            )
+            .bind(now)
+            .bind(limit)
+            .fetch_all(&mut *conn)
+            .await?)
+        })?;
+        Ok(rows.into_iter().map(ProviderId).collect())
+    }
+
+    /// Computes outside any lock (a hostile calendar may take a while), then writes if the facts are still the ones it
+    /// began from.
+    pub(crate) async fn derive_blocks(
+        &self,
+        provider: ProviderId,
+        now: DateTime<Utc>,
+    ) -> StoreResult<Derived> {
+        for _ in 0..ATTEMPTS {
+            let Some((state, facts)) = self.facts(provider, now).await? else {
+                return Ok(Derived::default());
+            };
+            let plan = tokio::task::spawn_blocking(move || facts.plan(now))
+                .await
+                .map_err(|_| StoreError::Corrupt { what: "the facts of a provider" })?;
+            if let Some(derived) = self.write_blocks(provider, &state, &plan, now).await? {
+                return Ok(derived);
+            }
+        }
+        Ok(Derived::default())
+    }
+
+    /// `None`: the provider's blocks are not behind. The state is read first: facts that change later change it too.
+    async fn facts(&self, provider: ProviderId, now: DateTime<Utc>) -> StoreResult<Option<(State, Facts)>> {
+        read!(self, |conn| {
+            let state: Option<State> = sqlx::query_as(
+                "SELECT time_zone, derive_wanted, derive_done, derive_due_at, derive_version, derived_at
+                 FROM providers WHERE id = $1",
+            )
+            .bind(provider.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+            let Some(state) = state.filter(|state| state.is_behind(now)) else { return Ok(None) };
+            let zone: Tz = state
+                .time_zone
+                .parse()
+                .map_err(|_| StoreError::Corrupt { what: "a provider's time zone" })?;
+            let calendars: Vec<(Uuid, bool, Option<String>)> = sqlx::query_as(
+                "SELECT c.id, c.block_free, c.time_zone FROM calendars c
+                 JOIN calendar_connections n ON n.id = c.connection_id
+                 WHERE c.provider_id = $1 AND c.selected AND n.status IN ('connected', 'needs_reconnect')",
+            )
+            .bind(provider.0)
+            .fetch_all(&mut *conn)
+            .await?;
+            // In a stable order: of two exceptions of one occurrence, the same one always counts.
+            let events: Vec<EventRow> = sqlx::query_as(
+                "SELECT e.calendar_id, e.external_id, e.shape, e.marks, e.unreadable,
+                        e.expanded_at IS NOT NULL AS expanded
+                 FROM calendar_sync_events e JOIN calendars c ON c.id = e.calendar_id
+                 WHERE c.provider_id = $1 AND c.selected AND (e.over_at IS NULL OR e.over_at >= $2 OR e.held_at IS NOT NULL)
+                 ORDER BY e.calendar_id, e.external_id",
+            )
+            .bind(provider.0)
+            .bind(dropped_before(now))
+            .fetch_all(&mut *conn)
+            .await?;
+            let rows: Vec<BlockRow> = sqlx::query_as(
+                "SELECT id, calendar_id, event_id, original_start, detail_id, starts_at, ends_at, all_day, reason
+                 FROM unavailabilities WHERE provider_id = $1 AND calendar_id IS NOT NULL",
+            )
+            .bind(provider.0)
+            .fetch_all(&mut *conn)
+            .await?;
+            Ok(Some((state, Facts { zone, calendars, events, rows })))
+        })
+    }
+
+    /// `None`, and nothing written: the facts have changed.
+    async fn write_blocks(
+        &self,
+        provider: ProviderId,
+        began_from: &State,
+        plan: &Plan,
+        now: DateTime<Utc>,
+    ) -> StoreResult<Option<Derived>> {
+        let difference = &plan.difference;
+        let changed = difference.insert.len() + difference.update.len() + difference.remove.len();
+        write!(self, |conn| {
+            let sql = for_update!(
+                self,
+                "SELECT time_zone, derive_wanted, derive_done, derive_due_at, derive_version, derived_at
+                 FROM providers WHERE id = $1"
+            );
+            let state: Option<State> =
+                sqlx::query_as(sql).bind(provider.0).fetch_optional(&mut *conn).await?;
+            if state.as_ref() != Some(began_from) {
+                return Ok(None);
+            }
+            sqlx::query(
+                "DELETE FROM calendar_sync_events WHERE over_at < $2 AND held_at IS NULL
+                 AND calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)",
+            )
+            .bind(provider.0)
+            .bind(dropped_before(now))
+            .execute(&mut *conn)
+            .await?;
+            for ids in difference.remove.chunks(CHUNK) {
+                let mut query = QueryBuilder::new("DELETE FROM unavailabilities WHERE id IN (");
+                let mut list = query.separated(", ");
+                for id in ids {
+                    list.push_bind(id.0);
+                }
+                query.push(")");
+                query.build().execute(&mut *conn).await?;
+            }
+            for (id, block) in &difference.update {
+                sqlx::query(
+                    "UPDATE unavailabilities SET starts_at = $2, ends_at = $3, all_day = $4, reason = $5,
+                            detail_id = $6 WHERE id = $1",
+                )
+                .bind(id.0)
+                .bind(block.interval.start)
+                .bind(block.interval.end)
+                .bind(block.all_day)
+                .bind(&block.reason)
+                .bind(&block.detail)
+                .execute(&mut *conn)
+                .await?;
+            }
+            for chunk in difference.insert.chunks(CHUNK) {
+                let mut query = QueryBuilder::new(
+                    "INSERT INTO unavailabilities (id, provider_id, calendar_id, event_id, original_start, detail_id,
+                                                   starts_at, ends_at, all_day, reason, created_at) ",
+                );
+                query.push_values(chunk, |mut values, (key, block)| {
+                    values
+                        .push_bind(self.ids.id::<Uuid>())
+                        .push_bind(provider.0)
+                        .push_bind(key.calendar.0)
+                        .push_bind(&key.event)
+                        .push_bind(&key.original_start)
+                        .push_bind(&block.detail)
+                        .push_bind(block.interval.start)
+                        .push_bind(block.interval.end)
+                        .push_bind(block.all_day)
+                        .push_bind(&block.reason)
+                        .push_bind(now);
+                });
+                query.build().execute(&mut *conn).await?;
+            }
+            for (calendar, event, unreadable) in &plan.flags {
+                sqlx::query(
+                    "UPDATE calendar_sync_events SET unreadable = $3 WHERE calendar_id = $1 AND external_id = $2",
+                )
+                .bind(calendar.0)
+                .bind(event)
+                .bind(unreadable)
+                .execute(&mut *conn)
+                .await?;
+            }
+            sqlx::query(
+                "UPDATE providers SET derive_done = $2, derive_due_at = $3, derive_version = $4, derived_at = $5
+                 WHERE id = $1",
+            )
+            .bind(provider.0)
+            .bind(began_from.derive_wanted)
+            .bind(Horizon::at(now, plan.zone).next_midnight())
+            .bind(derive::version())
+            .bind(now)
+            .execute(&mut *conn)
+            .await?;
+            Ok(Some(Derived { rows: changed }))
+        })
+    }
+}
+
+fn by_calendar(calendars: Vec<(Uuid, bool, Option<String>)>, events: Vec<EventRow>) -> Vec<CalendarFacts> {
+    let mut by_calendar: HashMap<Uuid, Vec<EventFacts>> = HashMap::new();
+    for event in events {
+        by_calendar.entry(event.calendar_id).or_default().push(EventFacts {
+            id: event.external_id,
+            shape: event.shape.0,
+            marks: event.marks.0,
+            expanded: event.expanded,
+        });
+    }
+    calendars
+        .into_iter()
+        .map(|(id, block_free, zone)| CalendarFacts {
+            id: CalendarId(id),
+            block_free,
+            zone,
+            events: by_calendar.remove(&id).unwrap_or_default(),
+        })
+        .collect()
+}
+
+impl BlockRow {
+    fn split(self) -> (UnavailabilityId, BlockKey, Block) {
+        (
+            UnavailabilityId(self.id),
+            BlockKey {
+                calendar: CalendarId(self.calendar_id),
+                event: self.event_id,
+                original_start: self.original_start,
+            },
+            Block {
+                interval: Interval::new(self.starts_at, self.ends_at),
+                all_day: self.all_day,
+                reason: self.reason,
+                detail: self.detail_id,
+            },
+        )
+    }
+}

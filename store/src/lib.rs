@@ -1,0 +1,20 @@
+//! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
+//! models of the pages. Each query is written once and runs on both.
+
+mod choices;
+mod connect;
+pub mod crypto;
+mod database;
+pub mod deliveries;
+mod derive;
+mod events;
+mod notices;
+mod providers;
+mod prune;
+mod rounds;
+pub mod sessions;
+pub mod views;
+
+pub use crypto::{Keyring, Sealed};
+pub use database::{Database, OpenError, Options};
+pub use providers::NewProvider;

@@ -1,0 +1,40 @@
+//! What is too old to be kept.
+
+use crate::Database;
+use crate::database::write;
+use chrono::{DateTime, TimeDelta, Utc};
+use simone_sync::ports::StoreResult;
+
+const LOGS: TimeDelta = TimeDelta::days(90);
+const NOTICES: TimeDelta = TimeDelta::days(180);
+const DELIVERIES: TimeDelta = TimeDelta::days(30);
+const OWN_BLOCKS: TimeDelta = TimeDelta::days(30);
+const DISCONNECTED: TimeDelta = TimeDelta::days(90);
+
+impl Database {
+    /// Removes what is too old: expired sessions and links, old log rows, notices, deliveries and past blocks.
+    pub async fn prune(&self, now: DateTime<Utc>) -> StoreResult<()> {
+        write!(self, |conn| {
+            for (sql, before) in [
+                ("DELETE FROM sessions WHERE expires_at <= $1", now),
+                ("DELETE FROM login_tokens WHERE expires_at <= $1", now),
+                ("DELETE FROM oauth_attempts WHERE expires_at <= $1", now),
+                ("DELETE FROM calendar_sync_logs WHERE ended_at <= $1", now - LOGS),
+                ("DELETE FROM notices WHERE created_at <= $1", now - NOTICES),
+                ("DELETE FROM deliveries WHERE delivered_at <= $1", now - DELIVERIES),
+                ("DELETE FROM deliveries WHERE next_at IS NULL AND created_at <= $1", now - DELIVERIES),
+                (
+                    "DELETE FROM unavailabilities WHERE calendar_id IS NULL AND ends_at <= $1",
+                    now - OWN_BLOCKS,
+                ),
+                (
+                    "DELETE FROM calendar_connections WHERE status = 'disconnected' AND disconnected_at <= $1",
+                    now - DISCONNECTED,
+                ),
+            ] {
+                sqlx::query(sql).bind(before).execute(&mut *conn).await?;
+            }
+            Ok(())
+        })
+    }
+}

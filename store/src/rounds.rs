@@ -1,0 +1,638 @@
+//! The engine's port: leases, tokens, calendars, the end of a round.
+
+use crate::database::{for_update, read, write};
+use crate::deliveries::{EmailKind, enqueue};
+use crate::notices::{Notice, tell};
+use crate::{Database, crypto::Place};
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use simone_booking::{CalendarId, ConnectionId, ProviderId, id::SyncLogId};
+use simone_sync::event::ObservedEvent;
+use simone_sync::import::PullPlan;
+use simone_sync::platform::RemoteCalendar;
+use simone_sync::ports::{
+    Derived, KnownEvent, Lease, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens,
+    UnreadableSeries,
+};
+use simone_sync::round::{Listing, Outcome, RoundReport};
+use simone_sync::schedule::{DISCONNECT_PATIENCE, LEASE_RESERVE};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// Refuses unless the lease is still the connection's, and keeps it so until the transaction ends.
+macro_rules! check_lease {
+    ($db:expr, $conn:ident, $lease:expr) => {{
+        let sql = for_update!($db, "SELECT epoch FROM calendar_connections WHERE id = $1");
+        let epoch: Option<i64> =
+            sqlx::query_scalar(sql).bind($lease.connection.0).fetch_optional(&mut *$conn).await?;
+        if epoch != Some($lease.epoch) {
+            return Err(StoreError::LeaseLost.into());
+        }
+    }};
+}
+pub(crate) use check_lease;
+
+/// A fact of the provider changes: raises what deriving has to cover, and locks the provider's row, which comes
+/// before any other lock.
+macro_rules! facts_change {
+    ($conn:ident, $provider:expr) => {
+        sqlx::query("UPDATE providers SET derive_wanted = derive_wanted + 1 WHERE id = $1")
+            .bind($provider.0)
+            .execute(&mut *$conn)
+            .await?
+            .rows_affected()
+            > 0
+    };
+}
+pub(crate) use facts_change;
+
+/// Where a connection's tokens are sealed.
+pub(crate) const fn token_place<'a>(column: &'static str, row: &'a [&'a [u8]]) -> Place<'a> {
+    Place { table: "calendar_connections", column, row }
+}
+
+impl Database {
+    /// Frees the connections that a process held when it ended without warning. Only on SQLite, which one process
+    /// has to itself; on PostgreSQL another may well be working, and the leases run out.
+    pub async fn release_leases(&self) -> StoreResult<()> {
+        if self.kind() != "sqlite" {
+            return Ok(());
+        }
+        write!(self, |conn| {
+            sqlx::query("UPDATE calendar_connections SET leased_until = NULL WHERE leased_until IS NOT NULL")
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn seal_token(
+        &self,
+        column: &'static str,
+        connection: ConnectionId,
+        token: &SecretString,
+    ) -> Vec<u8> {
+        self.keys.seal(token_place(column, &[connection.0.as_bytes()]), token.expose_secret().as_bytes())
+    }
+
+    pub(crate) fn open_token(
+        &self,
+        column: &'static str,
+        connection: ConnectionId,
+        sealed: &[u8],
+    ) -> Option<SecretString> {
+        match self.keys.open(token_place(column, &[connection.0.as_bytes()]), sealed) {
+            Ok(plain) => String::from_utf8(plain).ok().map(SecretString::from),
+            Err(error) => {
+                tracing::error!(%connection, column, %error, "a stored token cannot be opened");
+                None
+            }
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct InputRow {
+    status: String,
+    access_token: Option<Vec<u8>>,
+    access_expires_at: Option<DateTime<Utc>>,
+    refresh_token: Option<Vec<u8>>,
+    calendars_listed_at: Option<DateTime<Utc>>,
+    disconnect_requested_at: Option<DateTime<Utc>>,
+    failures: i64,
+    account_shared: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct CalendarRow {
+    id: Uuid,
+    external_id: String,
+    name: String,
+    color: Option<String>,
+    access: String,
+    time_zone: Option<String>,
+    is_primary: bool,
+    selected: bool,
+    gone_at: Option<DateTime<Utc>>,
+}
+
+impl CalendarRow {
+    fn is_as_listed(&self, remote: &RemoteCalendar) -> bool {
+        self.gone_at.is_none()
+            && self.name == remote.name
+            && self.color == remote.color
+            && self.access == remote.access.code()
+            && self.time_zone == remote.zone
+            && self.is_primary == remote.primary
+    }
+}
+
+const CALENDARS: &str =
+    "SELECT id, external_id, name, color, access, time_zone, is_primary, selected, gone_at
+                         FROM calendars WHERE connection_id = $1";
+
+/// Whether the stored calendars say what the list says. One that is gone and blocks nothing is to leave.
+fn is_as_listed(rows: &[CalendarRow], listed: &[&RemoteCalendar]) -> bool {
+    let known: HashMap<&str, &CalendarRow> = rows.iter().map(|row| (row.external_id.as_str(), row)).collect();
+    rows.iter().all(|row| row.gone_at.is_none() || row.selected)
+        && listed.len() == rows.iter().filter(|row| row.gone_at.is_none()).count()
+        && listed
+            .iter()
+            .all(|remote| known.get(remote.id.as_str()).is_some_and(|row| row.is_as_listed(remote)))
+}
+
+#[async_trait]
+impl RoundStore for Database {
+    async fn lease_due(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: i64,
+    ) -> StoreResult<Vec<Lease>> {
+        macro_rules! sql {
+            ($lock:literal) => {
+                concat!(
+                    "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = $2 WHERE id IN (
+                        SELECT c.id FROM calendar_connections c
+                        LEFT JOIN calendar_accounts a ON a.platform = c.platform AND a.account_id = c.account_id
+                        WHERE c.id IN (
+                            SELECT id FROM calendar_connections
+                            WHERE status IN ('connected', 'disconnecting') AND next_sync_at <= $1
+                            UNION SELECT id FROM calendar_connections
+                            WHERE status IN ('connected', 'disconnecting') AND wanted > covered
+                            UNION SELECT id FROM calendar_connections
+                            WHERE status = 'disconnecting' AND disconnect_requested_at <= $4)
+                          AND (c.leased_until IS NULL OR c.leased_until <= $1)
+                          AND (a.not_before IS NULL OR a.not_before <= $1
+                               OR (c.status = 'disconnecting' AND c.disconnect_requested_at <= $4))
+                        ORDER BY c.next_sync_at LIMIT $3 ",
+                    $lock,
+                    ") RETURNING id, provider_id, platform, epoch, wanted"
+                )
+            };
+        }
+        let sql = match self.kind().as_bytes() {
+            b"sqlite" => sql!(""),
+            _ => sql!("FOR UPDATE OF c SKIP LOCKED"),
+        };
+        // Most of the time nothing is due: do not take SQLite's write lock for that.
+        let due: bool = read!(self, |conn| {
+            Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM calendar_connections WHERE status IN ('connected', 'disconnecting')
+                            AND next_sync_at <= $1 AND (leased_until IS NULL OR leased_until <= $1))
+                 OR EXISTS (SELECT 1 FROM calendar_connections WHERE status IN ('connected', 'disconnecting')
+                            AND wanted > covered AND (leased_until IS NULL OR leased_until <= $1))
+                 OR EXISTS (SELECT 1 FROM calendar_connections WHERE status = 'disconnecting'
+                            AND disconnect_requested_at <= $2 AND (leased_until IS NULL OR leased_until <= $1))"
+        )
+        .bind(now)
+        .bind(now - DISCONNECT_PATIENCE)
+        .fetch_one(&mut *conn)
+        .await?)
+        })?;
+        if !due {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(Uuid, Uuid, String, i64, i64)> = write!(self, |conn| {
+            Ok(sqlx::query_as(sql)
+                .bind(now)
+                .bind(until)
+                .bind(limit)
+                .bind(now - DISCONNECT_PATIENCE)
+                .fetch_all(&mut *conn)
+                .await?)
+        })?;
+        let lease = |(connection, provider, platform, epoch, wanted): (Uuid, Uuid, String, i64, i64)| {
+            let Ok(platform) = platform.parse() else {
+                tracing::error!(%connection, "a connection is to a platform that this version does not know");
+                return None;
+            };
+            let (connection, provider) = (ConnectionId(connection), ProviderId(provider));
+            Some(Lease { connection, provider, platform, epoch, wanted, until })
+        };
+        Ok(rows.into_iter().filter_map(lease).collect())
+    }
+
+    async fn hold_lease(
+        &self,
+        lease: &mut Lease,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        if lease.until - now >= LEASE_RESERVE {
+            let epoch: Option<i64> = read!(self, |conn| Ok(sqlx::query_scalar(
+                "SELECT epoch FROM calendar_connections WHERE id = $1"
+            )
+            .bind(lease.connection.0)
+            .fetch_optional(&mut *conn)
+            .await?))?;
+            return if epoch == Some(lease.epoch) { Ok(()) } else { Err(StoreError::LeaseLost) };
+        }
+        let renewed = write!(self, |conn| Ok(sqlx::query(
+            "UPDATE calendar_connections SET leased_until = $3 WHERE id = $1 AND epoch = $2"
+        )
+        .bind(lease.connection.0)
+        .bind(lease.epoch)
+        .bind(until)
+        .execute(&mut *conn)
+        .await?
+        .rows_affected()))?;
+        if renewed == 0 {
+            return Err(StoreError::LeaseLost);
+        }
+        lease.until = until;
+        Ok(())
+    }
+
+    async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput> {
+        let row: Option<InputRow> = read!(self, |conn| Ok(sqlx::query_as(
+            "SELECT status, access_token, access_expires_at, refresh_token, calendars_listed_at,
+                    disconnect_requested_at, failures,
+                    EXISTS (SELECT 1 FROM calendar_connections o WHERE o.platform = c.platform
+                            AND o.account_id = c.account_id AND o.id <> c.id AND o.status = 'connected')
+                        AS account_shared
+             FROM calendar_connections c WHERE id = $1 AND epoch = $2"
+        )
+        .bind(lease.connection.0)
+        .bind(lease.epoch)
+        .fetch_optional(&mut *conn)
+        .await?))?;
+        let row = row.ok_or(StoreError::LeaseLost)?;
+        let tokens = match (row.access_token, row.access_expires_at, row.refresh_token) {
+            (Some(access), Some(access_expires_at), Some(seal)) => {
+                match (
+                    self.open_token("access_token", lease.connection, &access),
+                    self.open_token("refresh_token", lease.connection, &seal),
+                ) {
+                    (Some(access), Some(refresh)) => {
+                        Some(Tokens { access, access_expires_at, refresh, seal })
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        Ok(RoundInput {
+            status: Status::from_code(&row.status)
+                .ok_or(StoreError::Corrupt { what: "a connection's status" })?,
+            tokens,
+            calendars_listed_at: row.calendars_listed_at,
+            disconnect_requested_at: row.disconnect_requested_at,
+            account_shared: row.account_shared,
+            failures: row.failures,
+        })
+    }
+
+    async fn replace_tokens(
+        &self,
+        connection: ConnectionId,
+        seal: &[u8],
+        access: &SecretString,
+        access_expires_at: DateTime<Utc>,
+        refresh: Option<&SecretString>,
+    ) -> StoreResult<bool> {
+        let access = self.seal_token("access_token", connection, access);
+        let refresh = refresh
+            .map_or_else(|| seal.to_vec(), |refresh| self.seal_token("refresh_token", connection, refresh));
+        let replaced = write!(self, |conn| {
+            Ok(sqlx::query(
+            "UPDATE calendar_connections SET access_token = $3, access_expires_at = $4, refresh_token = $5
+             WHERE id = $1 AND refresh_token = $2"
+        )
+        .bind(connection.0)
+        .bind(seal)
+        .bind(&access)
+        .bind(access_expires_at)
+        .bind(&refresh)
+        .execute(&mut *conn)
+        .await?
+        .rows_affected())
+        })?;
+        Ok(replaced > 0)
+    }
+
+    async fn flag_reconnect(
+        &self,
+        lease: &Lease,
+        seal: Option<&[u8]>,
+        now: DateTime<Utc>,
+    ) -> StoreResult<bool> {
+        write!(self, |conn| {
+            let flagged: Option<(String,)> = sqlx::query_as(
+                "UPDATE calendar_connections SET status = 'needs_reconnect'
+                 WHERE id = $1 AND epoch = $2 AND status = 'connected' AND ($3 IS NULL OR refresh_token = $3)
+                 RETURNING account_email",
+            )
+            .bind(lease.connection.0)
+            .bind(lease.epoch)
+            .bind(seal)
+            .fetch_optional(&mut *conn)
+            .await?;
+            let Some((account,)) = flagged else { return Ok(false) };
+            let cause = format!("needs_reconnect:{}:{}", lease.connection, lease.epoch);
+            let notice = Notice::NeedsReconnect { platform: lease.platform, account: account.clone() };
+            tell!(self, conn, lease.provider, Some(lease.connection), &cause, &notice, now);
+            let email = EmailKind::NeedsReconnect { platform: lease.platform, account };
+            enqueue!(self, conn, lease.provider, &cause, email, now);
+            Ok(true)
+        })
+    }
+
+    async fn apply_calendars(
+        &self,
+        lease: &Lease,
+        calendars: &[RemoteCalendar],
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        let mut seen = HashSet::new();
+        // Pages shift while they are read: the first mention counts.
+        let listed: Vec<&RemoteCalendar> =
+            calendars.iter().filter(|remote| seen.insert(&remote.id)).collect();
+        write!(self, |conn| {
+            let mut rows: Vec<CalendarRow> =
+                sqlx::query_as(CALENDARS).bind(lease.connection.0).fetch_all(&mut *conn).await?;
+            let same = is_as_listed(&rows, &listed);
+            if !same && !facts_change!(conn, lease.provider) {
+                return Err(StoreError::LeaseLost.into());
+            }
+            check_lease!(self, conn, lease);
+            if !same {
+                // What the provider chose in the meantime counts: now that their row is locked, they choose no more.
+                rows = sqlx::query_as(CALENDARS).bind(lease.connection.0).fetch_all(&mut *conn).await?;
+                let known: HashMap<&str, &CalendarRow> =
+                    rows.iter().map(|row| (row.external_id.as_str(), row)).collect();
+                for remote in &listed {
+                    // A first list: the primary calendar is imported at once.
+                    let id =
+                        known.get(remote.id.as_str()).map_or_else(|| self.ids.id(), |row| CalendarId(row.id));
+                    sqlx::query(
+                        "INSERT INTO calendars (id, connection_id, provider_id, external_id, name, color, access,
+                                                time_zone, is_primary, selected, created_at)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                         ON CONFLICT (connection_id, external_id) DO UPDATE SET
+                             name = excluded.name, color = excluded.color, access = excluded.access,
+                             time_zone = excluded.time_zone, is_primary = excluded.is_primary, gone_at = NULL,
+                             last_error = NULL",
+                    )
+                    .bind(id.0)
+                    .bind(lease.connection.0)
+                    .bind(lease.provider.0)
+                    .bind(&remote.id)
+                    .bind(&remote.name)
+                    .bind(&remote.color)
+                    .bind(remote.access.code())
+                    .bind(&remote.zone)
+                    .bind(remote.primary)
+                    .bind(known.is_empty() && remote.primary)
+                    .bind(now)
+                    .execute(&mut *conn)
+                    .await?;
+                }
+                for row in known.values().filter(|row| !seen.contains(&row.external_id)) {
+                    // What blocks something stays until the provider says so; the rest just leaves the list.
+                    let sql = if row.selected {
+                        "UPDATE calendars SET gone_at = COALESCE(gone_at, $2) WHERE id = $1"
+                    } else {
+                        "DELETE FROM calendars WHERE id = $1 AND created_at <= $2 AND NOT selected"
+                    };
+                    sqlx::query(sql).bind(row.id).bind(now).execute(&mut *conn).await?;
+                }
+            }
+            sqlx::query("UPDATE calendar_connections SET calendars_listed_at = $2 WHERE id = $1")
+                .bind(lease.connection.0)
+                .bind(now)
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+    }
+
+    async fn pull_targets(&self, lease: &Lease) -> StoreResult<Vec<PullTarget>> {
+        let rows: Vec<(Uuid, String, Option<String>)> = read!(self, |conn| Ok(sqlx::query_as(
+            "SELECT id, external_id, cursor FROM calendars
+             WHERE connection_id = $1 AND selected AND gone_at IS NULL ORDER BY is_primary DESC, id"
+        )
+        .bind(lease.connection.0)
+        .fetch_all(&mut *conn)
+        .await?))?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, external_id, cursor)| PullTarget { calendar: CalendarId(id), external_id, cursor })
+            .collect())
+    }
+
+    async fn known_events(
+        &self,
+        calendar: CalendarId,
+        ids: Option<&[String]>,
+    ) -> StoreResult<HashMap<String, KnownEvent>> {
+        self.load_known_events(calendar, ids).await
+    }
+
+    async fn block_counts(
+        &self,
+        calendar: CalendarId,
+        now: DateTime<Utc>,
+    ) -> StoreResult<HashMap<String, usize>> {
+        let rows: Vec<(String, i64)> = read!(self, |conn| {
+            Ok(sqlx::query_as(
+            "SELECT event_id, COUNT(*) FROM unavailabilities WHERE calendar_id = $1 AND ends_at > $2 GROUP BY event_id"
+        )
+        .bind(calendar.0)
+        .bind(now)
+        .fetch_all(&mut *conn)
+        .await?)
+        })?;
+        Ok(rows.into_iter().map(|(event, count)| (event, usize::try_from(count).unwrap_or(0))).collect())
+    }
+
+    async fn apply_pull(&self, lease: &Lease, plan: &PullPlan, now: DateTime<Utc>) -> StoreResult<bool> {
+        self.write_pull(lease, plan, now).await
+    }
+
+    async fn note_calendar(
+        &self,
+        lease: &Lease,
+        calendar: CalendarId,
+        error: Option<&str>,
+    ) -> StoreResult<()> {
+        write!(self, |conn| {
+            check_lease!(self, conn, lease);
+            sqlx::query("UPDATE calendars SET last_error = $3 WHERE id = $1 AND connection_id = $2")
+                .bind(calendar.0)
+                .bind(lease.connection.0)
+                .bind(error)
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+    }
+
+    async fn unreadable_series(
+        &self,
+        lease: &Lease,
+        before: DateTime<Utc>,
+    ) -> StoreResult<Vec<UnreadableSeries>> {
+        let rows: Vec<(Uuid, String, String)> = read!(self, |conn| Ok(sqlx::query_as(
+            "SELECT c.id, c.external_id, e.external_id FROM calendar_sync_events e
+             JOIN calendars c ON c.id = e.calendar_id
+             WHERE c.connection_id = $1 AND c.selected AND c.gone_at IS NULL AND e.unreadable
+               AND e.held_at IS NULL AND (e.expanded_at IS NULL OR e.expanded_at <= $2)
+             ORDER BY c.id, e.external_id"
+        )
+        .bind(lease.connection.0)
+        .bind(before)
+        .fetch_all(&mut *conn)
+        .await?))?;
+        Ok(rows
+            .into_iter()
+            .map(|(calendar, calendar_external_id, master)| UnreadableSeries {
+                calendar: CalendarId(calendar),
+                calendar_external_id,
+                master,
+            })
+            .collect())
+    }
+
+    async fn apply_stand_ins(
+        &self,
+        lease: &Lease,
+        series: &UnreadableSeries,
+        instances: Option<&[ObservedEvent]>,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.write_stand_ins(lease, series, instances, now).await
+    }
+
+    async fn finish_disconnect(&self, lease: &Lease, abandoned: bool, now: DateTime<Utc>) -> StoreResult<()> {
+        write!(self, |conn| {
+            let finished: Option<(String,)> = sqlx::query_as(
+                "UPDATE calendar_connections SET status = 'disconnected', disconnected_at = $3, leased_until = NULL,
+                        covered = wanted, access_token = NULL,
+                        access_expires_at = NULL, refresh_token = NULL
+                 WHERE id = $1 AND epoch = $2 AND status = 'disconnecting' RETURNING account_email",
+            )
+            .bind(lease.connection.0)
+            .bind(lease.epoch)
+            .bind(now)
+            .fetch_optional(&mut *conn)
+            .await?;
+            let Some((account,)) = finished else { return Err(StoreError::LeaseLost.into()) };
+            if abandoned {
+                let cause = format!("disconnect_abandoned:{}", lease.connection);
+                let notice =
+                    Notice::DisconnectAbandoned { platform: lease.platform, account: account.clone() };
+                tell!(self, conn, lease.provider, Some(lease.connection), &cause, &notice, now);
+                let email = EmailKind::DisconnectAbandoned { platform: lease.platform, account };
+                enqueue!(self, conn, lease.provider, &cause, email, now);
+            }
+            Ok(())
+        })
+    }
+
+    async fn end_round(&self, lease: &Lease, report: &RoundReport) -> StoreResult<()> {
+        let ok = !report.outcome.is_failure();
+        let today: NaiveDate = report.ended_at.date_naive();
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let idle = report.outcome == Outcome::Ok && report.counts.is_zero();
+        let duration = (report.ended_at - report.started_at).num_milliseconds().max(0);
+        write!(self, |conn| {
+            let ended = sqlx::query(
+                "UPDATE calendar_connections SET leased_until = NULL, covered = $3, next_sync_at = $4,
+                        failures = CASE WHEN $5 THEN 0 ELSE failures + 1 END,
+                        last_error = CASE WHEN $5 THEN NULL ELSE $6 END,
+                        last_synced_at = CASE WHEN $5 THEN $7 ELSE last_synced_at END,
+                        calendars_listed_at = CASE WHEN $8 THEN NULL ELSE calendars_listed_at END,
+                        requests = CASE WHEN requests_day = $9 THEN requests + $10 ELSE $10 END,
+                        requests_day = $9
+                 WHERE id = $1 AND epoch = $2",
+            )
+            .bind(lease.connection.0)
+            .bind(lease.epoch)
+            .bind(lease.wanted)
+            .bind(report.next_sync_at)
+            .bind(ok)
+            .bind(report.outcome.code())
+            .bind(report.ended_at)
+            .bind(report.listing == Listing::Doubted)
+            .bind(today)
+            .bind(report.requests)
+            .execute(&mut *conn)
+            .await?;
+            if ended.rows_affected() == 0 {
+                return Err(StoreError::LeaseLost.into());
+            }
+            if let Some(not_before) = report.not_before {
+                sqlx::query(
+                    "INSERT INTO calendar_accounts (platform, account_id, not_before)
+                     SELECT platform, account_id, $2 FROM calendar_connections WHERE id = $1
+                     ON CONFLICT (platform, account_id) DO UPDATE SET not_before =
+                        CASE WHEN calendar_accounts.not_before > excluded.not_before
+                             THEN calendar_accounts.not_before ELSE excluded.not_before END",
+                )
+                .bind(lease.connection.0)
+                .bind(not_before)
+                .execute(&mut *conn)
+                .await?;
+            }
+            // Consecutive rounds in which nothing happened share a row, within a day.
+            let last: Option<(Uuid, bool, DateTime<Utc>)> = sqlx::query_as(
+                "SELECT id, outcome = 'ok' AND added + changed + removed + held = 0, started_at
+                 FROM calendar_sync_logs WHERE connection_id = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
+            )
+            .bind(lease.connection.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+            if let Some((log, true, started_at)) = last
+                && idle
+                && started_at.date_naive() == today
+            {
+                sqlx::query(
+                    "UPDATE calendar_sync_logs SET ended_at = $2, rounds = rounds + 1, requests = requests + $3,
+                            refreshes = refreshes + $4, duration_ms = duration_ms + $5 WHERE id = $1",
+                )
+                .bind(log)
+                .bind(report.ended_at)
+                .bind(report.requests)
+                .bind(report.refreshes)
+                .bind(duration)
+                .execute(&mut *conn)
+                .await?;
+                return Ok(());
+            }
+            let log: SyncLogId = self.ids.id();
+            sqlx::query(
+                "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
+                        added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
+                 VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            )
+            .bind(log.0)
+            .bind(lease.connection.0)
+            .bind(lease.provider.0)
+            .bind(report.started_at)
+            .bind(report.ended_at)
+            .bind(report.outcome.code())
+            .bind(count(report.counts.added))
+            .bind(count(report.counts.changed))
+            .bind(count(report.counts.removed))
+            .bind(count(report.counts.held))
+            .bind(report.requests)
+            .bind(report.refreshes)
+            .bind(duration)
+            .bind(count(report.delays.0))
+            .bind(report.delays.1)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+    }
+
+    async fn derive_due(&self, now: DateTime<Utc>, limit: i64) -> StoreResult<Vec<ProviderId>> {
+        self.providers_behind(now, limit).await
+    }
+
+    async fn derive(&self, provider: ProviderId, now: DateTime<Utc>) -> StoreResult<Derived> {
+        self.derive_blocks(provider, now).await
+    }
+}

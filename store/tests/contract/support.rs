@@ -1,0 +1,154 @@
+//! A fresh store on each of the two databases.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretBox;
+use simone_booking::{Ids, ProviderId, SystemClock};
+use simone_store::{Database, Keyring, Options};
+use sqlx::{Connection as _, Row as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use uuid::Uuid;
+
+/// A store of a test's own, and a way to look at its tables from outside.
+pub struct Fixture {
+    pub db: Database,
+    raw: sqlx::AnyPool,
+}
+
+static NAMES: AtomicU32 = AtomicU32::new(0);
+
+/// Runs a test on SQLite (a file, as in production) and on PostgreSQL.
+pub async fn on_both(test: impl AsyncFn(&Fixture)) {
+    sqlx::any::install_default_drivers();
+    let number = NAMES.fetch_add(1, Ordering::Relaxed);
+    let name = format!("simone_contract_{}_{number}", std::process::id());
+
+    let folder = std::env::temp_dir().join(&name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let fixture = Fixture::open(&format!("sqlite:{}", folder.join("simone.db").display())).await;
+    test(&fixture).await;
+    fixture.close().await;
+    std::fs::remove_dir_all(&folder).unwrap();
+
+    let server = std::env::var("SIMONE_TEST_POSTGRES")
+        .expect("SIMONE_TEST_POSTGRES names no PostgreSQL to test on: run the tests by `cargo xtask test`");
+    let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+    let base = server.rsplit_once('/').expect("the address names a database").0;
+    let fixture = Fixture::open(&format!("{base}/{name}")).await;
+    test(&fixture).await;
+    fixture.close().await;
+    sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+}
+
+impl Fixture {
+    async fn open(url: &str) -> Self {
+        let ids = Arc::new(Ids::seeded(Arc::new(SystemClock), 7));
+        let key = ("test".to_owned(), SecretBox::new(Box::new(vec![7; 32])));
+        let keys = Arc::new(Keyring::new([key], ids.clone()).unwrap());
+        let options = Options { url: url.to_owned(), connections: 8 };
+        let db = Database::open(&options, keys, ids).await.unwrap();
+        Self { db, raw: sqlx::AnyPool::connect(url).await.unwrap() }
+    }
+
+    async fn close(&self) {
+        self.raw.close().await;
+        self.db.close().await;
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.db.kind() == "sqlite"
+    }
+
+    /// How many rows `table WHERE …` has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&self.raw).await.unwrap()
+    }
+
+    async fn texts(&self, sql: &str, provider: ProviderId) -> Vec<Vec<String>> {
+        let id = if self.is_sqlite() {
+            format!("x'{}'", provider.0.simple())
+        } else {
+            format!("'{}'", provider.0)
+        };
+        let sql = sql.replace("$1", &id);
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.raw).await.unwrap();
+        rows.iter().map(|row| (0..row.len()).map(|column| row.get::<String, _>(column)).collect()).collect()
+    }
+
+    /// What is blocked, in order.
+    pub async fn blocks(&self, provider: ProviderId) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+        let sql = if self.is_sqlite() {
+            "SELECT starts_at, ends_at FROM unavailabilities WHERE provider_id = $1 ORDER BY starts_at, ends_at"
+        } else {
+            "SELECT to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
+                    to_char(ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+             FROM unavailabilities WHERE provider_id = $1 ORDER BY starts_at, ends_at"
+        };
+        let rows = self.texts(sql, provider).await;
+        rows.iter().map(|row| (row[0].parse().unwrap(), row[1].parse().unwrap())).collect()
+    }
+
+    pub async fn block_ids(&self, provider: ProviderId) -> Vec<Uuid> {
+        let sql = if self.is_sqlite() {
+            "SELECT hex(id) FROM unavailabilities WHERE provider_id = $1 ORDER BY id"
+        } else {
+            "SELECT id::text FROM unavailabilities WHERE provider_id = $1 ORDER BY id"
+        };
+        self.texts(sql, provider).await.iter().map(|row| row[0].parse().unwrap()).collect()
+    }
+
+    /// How many rounds each row of the log stands for, oldest first.
+    pub async fn log_rounds(&self, provider: ProviderId) -> Vec<i64> {
+        let sql =
+            "SELECT CAST(rounds AS TEXT) FROM calendar_sync_logs WHERE provider_id = $1 ORDER BY started_at";
+        self.texts(sql, provider).await.iter().map(|row| row[0].parse().unwrap()).collect()
+    }
+
+    /// Every row of every table, as text.
+    pub async fn dump(&self) -> Vec<String> {
+        let tables = [
+            "installation",
+            "providers",
+            "sessions",
+            "login_tokens",
+            "oauth_attempts",
+            "calendar_accounts",
+            "calendar_connections",
+            "calendars",
+            "calendar_sync_events",
+            "unavailabilities",
+            "calendar_sync_logs",
+            "notices",
+            "deliveries",
+            "audit_log",
+        ];
+        let mut dump = Vec::new();
+        for table in tables {
+            let sql = if self.is_sqlite() {
+                let columns: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+                    "SELECT name FROM pragma_table_info('{table}')"
+                )))
+                .fetch_all(&self.raw)
+                .await
+                .unwrap();
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|column| format!("COALESCE(CASE typeof({column}) WHEN 'blob' THEN hex({column}) ELSE {column} END, '')"))
+                    .collect();
+                format!("SELECT {} FROM {table}", columns.join(" || ' | ' || "))
+            } else {
+                format!("SELECT t::text FROM {table} t")
+            };
+            let rows: Vec<String> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&self.raw).await.unwrap();
+            dump.extend(rows.into_iter().map(|row| format!("{table}: {row}")));
+        }
+        dump.sort();
+        dump
+    }
+}

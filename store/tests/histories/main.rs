@@ -1,0 +1,291 @@
+//! The engine's proof: seeded random histories over the real store and an in-memory platform.
+//!
+//! `SIMONE_SEEDS` sets how many run on SQLite in memory; `SIMONE_SEED` replays one of them, aloud.
+#![cfg(test)]
+
+mod edits;
+mod gated;
+mod history;
+mod inspect;
+mod model;
+mod platform;
+mod support;
+mod world;
+
+use history::{Failure, Setup};
+use inspect::Inspect;
+use secrecy::SecretBox;
+use simone_booking::Ids;
+use simone_store::{Database, Keyring, Options};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use support::{SharedRng, VirtualClock};
+
+const SEEDS: u64 = 2000;
+/// So many are shown before the rest is left.
+const FAILURES: u64 = 12;
+const SEEDS_ON_REAL_DATABASES: u64 = 30;
+
+/// What the suite must have reached.
+const REACHED: [&str; 120] = [
+    "a calendar that is gone is unselected",
+    "a database's answer is lost",
+    "a grant is withdrawn",
+    "a lie is borne",
+    "a scope is withdrawn",
+    "also block free events",
+    "calendar: another zone",
+    "calendar: new",
+    "calendar: renamed",
+    "calendar: there again",
+    "calendar: withdrawn",
+    "connect: again",
+    "connect: already_connected",
+    "connect: another session",
+    "connect: misconfigured",
+    "connect: new",
+    "connect: no_lasting_access",
+    "connect: other_account",
+    "connect: permission_missing",
+    "connect: refused",
+    "connect: the callback twice",
+    "connect: unavailable",
+    "crash",
+    "crash before apply_calendars",
+    "crash before apply_pull",
+    "crash before derive",
+    "crash before end_round",
+    "crash before finish_disconnect",
+    "crash before hold_lease",
+    "crash before known_events",
+    "crash before platform: calendars",
+    "crash before platform: changes",
+    "crash before platform: refresh",
+    "crash before replace_tokens",
+    "crash before round_input",
+    "derive alone",
+    "disconnect",
+    "disconnected",
+    "edit: a rule that cannot be read, or can again",
+    "edit: a series' zone",
+    "edit: a title",
+    "edit: add a series",
+    "edit: add a single event",
+    "edit: add an occurrence without its series",
+    "edit: another rule",
+    "edit: cancel an occurrence",
+    "edit: delete",
+    "edit: delete everything",
+    "edit: exclude",
+    "edit: into a series",
+    "edit: into a single event",
+    "edit: marks",
+    "edit: marks of an occurrence",
+    "edit: move",
+    "edit: move an occurrence",
+    "edit: put an occurrence back",
+    "edit: reschedule",
+    "edit: restore",
+    "edit: split",
+    "edit: to another calendar",
+    "fault: a calendar is forbidden",
+    "fault: a calendar is not found",
+    "fault: a dead grant",
+    "fault: a delta lies",
+    "fault: a listing lies",
+    "fault: a page is cut",
+    "fault: a refresh's answer is lost",
+    "fault: a withdrawn calendar is asked for",
+    "fault: cursor expired anywhere",
+    "fault: instances fail",
+    "fault: misconfigured",
+    "fault: outage",
+    "fault: quota",
+    "fault: rate limited",
+    "fault: rate limited, told when",
+    "fault: refused",
+    "fault: scopes lost",
+    "fault: the token endpoint asks to wait",
+    "fault: the token endpoint is out",
+    "fault: unauthorized",
+    "fault: unavailable",
+    "feed: a cursor expires between pages",
+    "feed: a deletion is under-reported",
+    "feed: a minimal tombstone of an occurrence",
+    "feed: an empty page",
+    "feed: an expired cursor",
+    "feed: an item comes twice",
+    "feed: an item is repeated",
+    "feed: an item that cannot be read",
+    "feed: exceptions before their series",
+    "feed: instances",
+    "feed: more than one page",
+    "needs to be reconnected",
+    "quiet with blocks",
+    "removals accepted",
+    "removals refused",
+    "round: database",
+    "round: misconfigured",
+    "round: needs_reconnect",
+    "round: ok",
+    "round: overtaken or not recorded",
+    "round: partial",
+    "round: quota_exhausted",
+    "round: rate_limited",
+    "round: refused",
+    "round: unauthorized",
+    "round: unavailable",
+    "select",
+    "sync now",
+    "the database fails",
+    "the provider's zone changes",
+    "the settings are opened",
+    "time passes without a word from the platform",
+    "tokens: a new refresh token",
+    "tokens: revoked",
+    "tokens: the old refresh token is dead",
+    "two programs",
+    "two providers share an account",
+    "unselect",
+    "weeks pass",
+];
+
+async fn open(url: &str) -> Setup {
+    let clock = VirtualClock::at("2026-01-01T00:00:00Z".parse().unwrap());
+    let rng = SharedRng::new();
+    let ids = Arc::new(Ids::new(clock.clone(), rng.clone()));
+    let key = SecretBox::new(Box::new(vec![7; 32]));
+    let keys = Arc::new(Keyring::new([("k1".to_owned(), key)], ids.clone()).unwrap());
+    let options = Options { url: url.to_owned(), connections: 2 };
+    let database = Database::open(&options, keys, ids).await.unwrap();
+    let inspect = Inspect::open(url).await;
+    Setup { database, inspect, clock, rng }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// The first failure with all that happened, the others in short.
+fn describe(failures: &[Failure], database: &str) -> String {
+    let first = &failures[0];
+    let mut text = format!(
+        "the history of seed {seed} failed on {database}\n\n{trace}\n\n{reason}\n\n\
+         again: SIMONE_SEED={seed} cargo test -p simone-store --test histories -- in_memory --nocapture\n",
+        seed = first.seed,
+        trace = first.trace.join("\n"),
+        reason = first.reason,
+    );
+    for other in &failures[1..] {
+        text += &format!("\nalso failed: seed {}: {}", other.seed, other.reason);
+    }
+    text
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+/// Runs seeds on one database, until too many have failed anywhere.
+async fn run_seeds(setup: &Setup, next: &AtomicU64, end: u64, failed: &AtomicU64) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end || failed.load(Ordering::Relaxed) >= FAILURES {
+            return failures;
+        }
+        if let Err(failure) = history::run(setup, seed, false).await {
+            failed.fetch_add(1, Ordering::Relaxed);
+            failures.push(failure);
+        }
+    }
+}
+
+#[test]
+fn histories_in_memory_end_as_the_model_says() {
+    if let Some(seed) = number("SIMONE_SEED") {
+        runtime().block_on(async {
+            let setup = open("sqlite:file:histories-replay:memory:?mode=memory").await;
+            if let Err(failure) = history::run(&setup, seed, true).await {
+                panic!("the history of seed {seed} failed: {}", failure.reason);
+            }
+        });
+        return;
+    }
+    let seeds = number("SIMONE_SEEDS").unwrap_or(SEEDS);
+    let (next, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failures: Vec<Failure> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2)
+            .map(|thread| {
+                let (next, failed) = (&next, &failed);
+                scope.spawn(move || {
+                    runtime().block_on(async {
+                        let setup =
+                            open(&format!("sqlite:file:histories-{thread}:memory:?mode=memory")).await;
+                        run_seeds(&setup, next, seeds, failed).await
+                    })
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("the thread ends")).collect()
+    });
+    assert!(failures.is_empty(), "{}", describe(&failures, "SQLite in memory"));
+    if seeds >= SEEDS {
+        let reached = support::coverage();
+        let missing: Vec<&str> = REACHED.into_iter().filter(|what| !reached.contains_key(*what)).collect();
+        assert!(missing.is_empty(), "no history reached: {missing:?}");
+    }
+    if std::env::var_os("SIMONE_COVERAGE").is_some() {
+        for (what, times) in support::coverage() {
+            println!("{times:8}  {what}");
+        }
+    }
+}
+
+async fn run_some(url: &str) -> Vec<Failure> {
+    let setup = open(url).await;
+    // Other seeds than those in memory.
+    let next = AtomicU64::new(1_000_000);
+    let failures = run_seeds(&setup, &next, 1_000_000 + SEEDS_ON_REAL_DATABASES, &AtomicU64::new(0)).await;
+    setup.inspect.close().await;
+    setup.database.close().await;
+    failures
+}
+
+#[test]
+fn histories_on_an_sqlite_file_end_as_the_model_says() {
+    if number("SIMONE_SEED").is_some() {
+        return;
+    }
+    let directory =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("histories-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let url = format!("sqlite:{}", directory.join("simone.db").display());
+    let failures = runtime().block_on(run_some(&url));
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(failures.is_empty(), "{}", describe(&failures, "an SQLite file"));
+}
+
+#[test]
+fn histories_on_postgresql_end_as_the_model_says() {
+    if number("SIMONE_SEED").is_some() {
+        return;
+    }
+    let server = std::env::var("SIMONE_TEST_POSTGRES")
+        .expect("SIMONE_TEST_POSTGRES names no PostgreSQL server: run `cargo xtask test`, which brings one");
+    let name = format!("histories_{}", std::process::id());
+    let mut url = url::Url::parse(&server).expect("SIMONE_TEST_POSTGRES is an address");
+    url.set_path(&name);
+    let failures = runtime().block_on(async {
+        let server = sqlx::PgPool::connect(&server).await.expect("the server answers");
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&server).await.unwrap();
+        let failures = run_some(url.as_str()).await;
+        sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
+            .execute(&server)
+            .await
+            .unwrap();
+        failures
+    });
+    assert!(failures.is_empty(), "{}", describe(&failures, "PostgreSQL"));
+}

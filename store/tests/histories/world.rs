@@ -1,0 +1,282 @@
+//! The ground truth: accounts, their calendars, and what is in them. Nothing here knows of the engine beyond the
+//! plain types that say when an event is.
+
+use crate::support::Dice;
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
+use simone_sync::event::{Marks, OriginalStart, Span};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub struct World {
+    pub accounts: Vec<Account>,
+    pub next_id: u64,
+}
+
+#[derive(Debug)]
+pub struct Account {
+    pub sub: String,
+    pub email: String,
+    pub calendars: Vec<Calendar>,
+}
+
+#[derive(Debug)]
+pub struct Calendar {
+    pub id: String,
+    pub name: String,
+    pub writable: bool,
+    pub zone: String,
+    pub primary: bool,
+    /// Withdrawn calendars are not listed, and not found.
+    pub listed: bool,
+    /// One sequence of changes per calendar.
+    pub changes: u64,
+    /// Raised when its cursors expire.
+    pub generation: u64,
+    pub events: BTreeMap<String, Event>,
+    pub lie: Option<Lie>,
+}
+
+/// A feed that wrongly says that everything is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// A full listing is empty.
+    Listing,
+    /// What changed: everything is gone.
+    Delta,
+    Both,
+}
+
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: String,
+    /// The calendar's change that made it what it is.
+    pub changed: u64,
+    /// Since which change it has been there without interruption.
+    pub known_since: u64,
+    pub updated: DateTime<Utc>,
+    pub title: u64,
+    pub marks: Marks,
+    pub what: What,
+    /// What a deleted one was.
+    pub before: Option<What>,
+    /// The platform's answer of it cannot be read at present.
+    pub garbled: bool,
+    /// What it was before its last change; some pages still show it so.
+    pub previous: Option<Box<Event>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    Gone,
+    Single(Span),
+    Series(Series),
+    Exception {
+        master: String,
+        slot: OriginalStart,
+        /// `None`: the occurrence is cancelled.
+        span: Option<Span>,
+        /// The provider was invited to this one occurrence: its series is not in this calendar.
+        alone: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    pub first: Span,
+    /// `None` for all-day ones.
+    pub zone: Option<String>,
+    pub rule: Rule,
+    pub excluded: Vec<OriginalStart>,
+    /// Whether the lines that the platform shows can be read by anyone but itself.
+    pub readable: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pub every: Every,
+    pub interval: i64,
+    pub ends: Ends,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Every {
+    Day,
+    /// On these days; none: on that of the start.
+    Week(Vec<Weekday>),
+    /// On the start's day of the month; months that lack it are left out.
+    MonthOnDay,
+    /// The nth such weekday from the front, or from the end.
+    MonthOnNth(i8, Weekday),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ends {
+    Never,
+    After(u32),
+    At(DateTime<Utc>),
+    /// With this day, in the series' zone.
+    On(NaiveDate),
+}
+
+impl World {
+    pub fn id(&mut self, kind: &str) -> String {
+        self.next_id += 1;
+        format!("{kind}{}", self.next_id)
+    }
+
+    pub fn calendar(&self, account: usize, id: &str) -> Option<&Calendar> {
+        self.accounts[account].calendars.iter().find(|calendar| calendar.id == id)
+    }
+
+    pub fn calendar_mut(&mut self, account: usize, id: &str) -> Option<&mut Calendar> {
+        self.accounts[account].calendars.iter_mut().find(|calendar| calendar.id == id)
+    }
+}
+
+impl Calendar {
+    /// Puts what an event now is, as the calendar's next change.
+    pub fn put(&mut self, id: &str, what: What, marks: Marks, now: DateTime<Utc>) {
+        self.changes += 1;
+        let changed = self.changes;
+        let previous = self.events.remove(id);
+        let event = Event {
+            id: id.to_owned(),
+            changed,
+            known_since: match &previous {
+                Some(old) if old.what != What::Gone && what != What::Gone => old.known_since,
+                Some(old) if what == What::Gone => old.known_since,
+                _ => changed,
+            },
+            updated: now,
+            title: previous.as_ref().map_or(changed, |old| old.title),
+            marks,
+            before: match &previous {
+                Some(old) if what == What::Gone && old.what != What::Gone => Some(old.what.clone()),
+                Some(old) if what == What::Gone => old.before.clone(),
+                _ => None,
+            },
+            what,
+            garbled: previous.as_ref().is_some_and(|old| old.garbled),
+            previous: previous.map(|mut old| {
+                old.previous = None;
+                Box::new(old)
+            }),
+        };
+        self.events.insert(id.to_owned(), event);
+    }
+
+    /// Tells an event anew: its title changed, or something that only the platform knows of.
+    pub fn touch(&mut self, id: &str, now: DateTime<Utc>) {
+        if let Some(event) = self.events.get(id) {
+            let (what, marks, title) = (event.what.clone(), event.marks, event.title + 1);
+            self.put(id, what, marks, now);
+            self.events.get_mut(id).expect("it was put").title = title;
+        }
+    }
+
+    pub fn exceptions(&self, of: &str) -> Vec<String> {
+        let of = |event: &&Event| match &event.what {
+            What::Exception { master, .. } => master == of,
+            What::Gone => matches!(&event.before, Some(What::Exception { master, .. }) if master == of),
+            What::Single(_) | What::Series(_) => false,
+        };
+        self.events.values().filter(of).map(|event| event.id.clone()).collect()
+    }
+
+    /// Whether the series of an exception is there.
+    pub fn has_series(&self, id: &str) -> bool {
+        self.events.get(id).is_some_and(|event| matches!(event.what, What::Series(_)))
+    }
+}
+
+impl Series {
+    pub fn lines(&self) -> Vec<String> {
+        if !self.readable {
+            return vec!["RRULE:FREQ=SOMETIMES".to_owned()];
+        }
+        let mut rule = match &self.rule.every {
+            Every::Day => "FREQ=DAILY".to_owned(),
+            Every::Week(days) if days.is_empty() => "FREQ=WEEKLY".to_owned(),
+            Every::Week(days) => {
+                let days: Vec<&str> = days.iter().map(|day| day_code(*day)).collect();
+                format!("FREQ=WEEKLY;BYDAY={}", days.join(","))
+            }
+            Every::MonthOnDay => "FREQ=MONTHLY".to_owned(),
+            Every::MonthOnNth(nth, day) => format!("FREQ=MONTHLY;BYDAY={nth}{}", day_code(*day)),
+        };
+        if self.rule.interval != 1 {
+            rule += &format!(";INTERVAL={}", self.rule.interval);
+        }
+        match self.rule.ends {
+            Ends::Never => {}
+            Ends::After(count) => rule += &format!(";COUNT={count}"),
+            Ends::At(at) => rule += &format!(";UNTIL={}", at.format("%Y%m%dT%H%M%SZ")),
+            Ends::On(date) => rule += &format!(";UNTIL={}", date.format("%Y%m%d")),
+        }
+        let mut lines = vec![format!("RRULE:{rule}")];
+        for slot in &self.excluded {
+            lines.push(match slot {
+                OriginalStart::Date(date) => format!("EXDATE;VALUE=DATE:{}", date.format("%Y%m%d")),
+                OriginalStart::Instant(at) => self.exclusion(*at),
+            });
+        }
+        lines
+    }
+
+    /// As wall time in the series' zone, as Google writes it, where that says the same.
+    fn exclusion(&self, at: DateTime<Utc>) -> String {
+        if let Some(name) = &self.zone
+            && let Ok(zone) = name.parse::<chrono_tz::Tz>()
+            && at.day().is_multiple_of(2)
+        {
+            let wall = at.with_timezone(&zone).naive_local();
+            if crate::model::instant(wall, zone) == at {
+                return format!("EXDATE;TZID={name}:{}", wall.format("%Y%m%dT%H%M%S"));
+            }
+        }
+        format!("EXDATE:{}", at.format("%Y%m%dT%H%M%SZ"))
+    }
+}
+
+fn day_code(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Mon => "MO",
+        Weekday::Tue => "TU",
+        Weekday::Wed => "WE",
+        Weekday::Thu => "TH",
+        Weekday::Fri => "FR",
+        Weekday::Sat => "SA",
+        Weekday::Sun => "SU",
+    }
+}
+
+/// An instance's id on Google (reference sheet, 5.5).
+pub fn instance_id(master: &str, slot: &OriginalStart) -> String {
+    match slot {
+        OriginalStart::Date(date) => format!("{master}_{}", date.format("%Y%m%d")),
+        OriginalStart::Instant(at) => format!("{master}_{}", at.format("%Y%m%dT%H%M%SZ")),
+    }
+}
+
+/// The same stretch, later.
+pub fn shifted(span: &Span, by: TimeDelta) -> Span {
+    match *span {
+        Span::Timed { start, end } => Span::Timed { start: start + by, end: end + by },
+        Span::AllDay { start, end } => {
+            let days = TimeDelta::days(by.num_days());
+            Span::AllDay { start: start + days, end: end + days }
+        }
+    }
+}
+
+pub const ZONES: [&str; 6] =
+    ["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC", "America/Sao_Paulo"];
+
+/// A name as a calendar may write it: mostly one of ours, sometimes Windows', sometimes nobody's.
+pub fn zone_name(dice: &mut Dice) -> String {
+    match dice.below(20) {
+        0 => "Mars/Olympus Mons".to_owned(),
+        1 => "Romance Standard Time".to_owned(),
+        _ => (*dice.pick(&ZONES)).to_owned(),
+    }
+}

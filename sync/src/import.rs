@@ -1,0 +1,324 @@
+//! From a change feed to rows: what to write, what to remove, and what to hold back.
+
+use crate::event::{Change, Details, Marks, ObservedEvent, Shape, Span};
+use crate::ports::KnownEvent;
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use simone_booking::CalendarId;
+use std::collections::{HashMap, HashSet};
+
+/// A loss of up to this many blocks is never held back.
+pub const BRAKE_BLOCKS: usize = 20;
+
+/// Single events that were over this long ago are not stored.
+const KEPT_AFTER_END: TimeDelta = TimeDelta::days(2);
+
+/// All pages of a feed since a cursor, staged.
+#[derive(Debug)]
+pub struct Pull {
+    pub calendar: CalendarId,
+    /// The cursor that was stored when it began: the commit is conditional on it.
+    pub expected_cursor: Option<String>,
+    /// A full listing: what it does not name is gone.
+    pub complete: bool,
+    pub changes: Vec<Change>,
+    /// Where the next one begins.
+    pub cursor: String,
+    /// The calendar's zone, as the platform names it.
+    pub zone: Option<String>,
+}
+
+/// How many events a round added, changed, removed and held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub added: usize,
+    pub changed: usize,
+    pub removed: usize,
+    pub held: usize,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.changed += other.changed;
+        self.removed += other.removed;
+        self.held += other.held;
+    }
+}
+
+impl Counts {
+    pub const fn is_zero(&self) -> bool {
+        self.added + self.changed + self.removed + self.held == 0
+    }
+}
+
+/// What a pull writes, in one transaction.
+#[derive(Debug)]
+pub struct PullPlan {
+    pub calendar: CalendarId,
+    pub expected_cursor: Option<String>,
+    /// New and changed events; writing one releases it if it was held.
+    pub upserts: Vec<ObservedEvent>,
+    /// Ids of rows that go.
+    pub remove: Vec<String>,
+    /// Ids of rows that stay until the provider decides.
+    pub hold: Vec<String>,
+    /// `None` as long as something is held: then the next pull lists in full and checks again.
+    pub cursor: Option<String>,
+    pub zone: Option<String>,
+    pub counts: Counts,
+    /// How long ago, as the platform says, each change was made: how many, and the sum in milliseconds.
+    pub delays: (usize, i64),
+}
+
+impl PullPlan {
+    /// Whether observations change. The cursor alone is not one.
+    pub const fn changes_facts(&self) -> bool {
+        !(self.upserts.is_empty() && self.remove.is_empty() && self.hold.is_empty())
+    }
+}
+
+/// A plan before the brake: see [`Draft::brake`].
+#[derive(Debug)]
+pub struct Draft {
+    plan: PullPlan,
+    next_cursor: String,
+    /// Events that are lost, by the event that carries their blocks, with the rows that go with each.
+    lost: HashMap<String, Vec<String>>,
+    still_held: bool,
+}
+
+impl Draft {
+    /// `known` holds at least the events that the changes name and the exceptions of those; for a full listing,
+    /// all that is stored of the calendar.
+    pub fn new(pull: Pull, known: &HashMap<String, KnownEvent>, now: DateTime<Utc>) -> Self {
+        let complete = pull.complete;
+        let mut exceptions: HashMap<&str, Vec<&str>> = HashMap::new();
+        for event in known.values() {
+            if let Some((master, _)) = &event.exception {
+                exceptions.entry(master).or_default().push(&event.id);
+            }
+        }
+        // A feed may name an event more than once (pages shift while they are read): the last word counts.
+        let mut last: HashMap<String, usize> = HashMap::with_capacity(pull.changes.len());
+        for (index, change) in pull.changes.iter().enumerate() {
+            last.insert(change.id().to_owned(), index);
+        }
+        let gone: HashSet<String> = pull
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(index, change)| {
+                last.get(change.id()) == Some(index) && matches!(change, Change::Gone { .. })
+            })
+            .map(|(_, change)| change.id().to_owned())
+            .collect();
+
+        let mut draft = Self {
+            plan: PullPlan {
+                calendar: pull.calendar,
+                expected_cursor: pull.expected_cursor,
+                upserts: Vec::new(),
+                remove: Vec::new(),
+                hold: Vec::new(),
+                cursor: None,
+                zone: pull.zone,
+                counts: Counts::default(),
+                delays: (0, 0),
+            },
+            next_cursor: pull.cursor,
+            lost: HashMap::new(),
+            still_held: known.values().any(|event| {
+                event.held && !last.contains_key(&event.id) && !is_replaced(event, complete, &last)
+            }),
+        };
+        let mut removed: HashSet<&str> = HashSet::new();
+        let mut added: HashSet<String> = HashSet::new();
+
+        for (index, change) in pull.changes.into_iter().enumerate() {
+            if last.get(change.id()) != Some(&index) {
+                continue;
+            }
+            match change {
+                Change::Unreadable { .. } => {}
+                Change::Present(event) => {
+                    let stored = known.get(&event.id);
+                    if let Shape::Exception { master, span: None, .. } = &event.shape
+                        && gone.contains(master)
+                    {
+                        // The series is gone as a whole; what stood in for its occurrences goes with it.
+                        continue;
+                    }
+                    if !matches!(event.shape, Shape::Master { .. }) {
+                        // What was a series is none any more: its exceptions stand for nothing.
+                        for id in exceptions.get(event.id.as_str()).into_iter().flatten() {
+                            if !last.contains_key(*id) {
+                                removed.insert(id);
+                            }
+                        }
+                    }
+                    if is_over(&event.shape, now) {
+                        if let Some(stored) = stored {
+                            removed.insert(&stored.id);
+                            draft.plan.counts.changed += 1;
+                        }
+                        continue;
+                    }
+                    match stored {
+                        Some(stored)
+                            if stored.revision == event.revision && !stored.held && !stored.stand_in =>
+                        {
+                            continue;
+                        }
+                        Some(_) => draft.plan.counts.changed += 1,
+                        None if event.shape.master().is_none() => {
+                            draft.plan.counts.added += 1;
+                            added.insert(event.id.clone());
+                        }
+                        None => {}
+                    }
+                    draft.plan.upserts.push(*event);
+                }
+                Change::Gone { id } => {
+                    let Some(stored) = known.get(&id) else { continue };
+                    if stored.held {
+                        draft.still_held = true;
+                        continue;
+                    }
+                    match &stored.exception {
+                        None => draft.lose(stored, &exceptions, known),
+                        // Only its id can be relied on, but we know which occurrence it stood in for.
+                        Some((master, original_start)) if !gone.contains(master) => {
+                            draft.plan.counts.changed += 1;
+                            draft.plan.upserts.push(ObservedEvent {
+                                id,
+                                revision: "gone".to_owned(),
+                                shape: Shape::Exception {
+                                    master: master.clone(),
+                                    original_start: *original_start,
+                                    span: None,
+                                },
+                                marks: Marks::default(),
+                                details: Details::default(),
+                                updated: None,
+                            });
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+
+        if complete {
+            for stored in known.values().filter(|event| event.held && is_replaced(event, complete, &last)) {
+                removed.insert(&stored.id);
+            }
+            for stored in known.values().filter(|event| !event.held && !last.contains_key(&event.id)) {
+                match &stored.exception {
+                    None => draft.lose(stored, &exceptions, known),
+                    // A listing cannot contain the stand-ins of a rule that only we cannot read.
+                    Some((master, _)) if last.contains_key(master) => {
+                        if !stored.stand_in {
+                            removed.insert(&stored.id);
+                        }
+                    }
+                    // Its series goes, or stays held, and takes it along.
+                    Some((master, _)) if known.contains_key(master) => {}
+                    Some((master, _)) => {
+                        draft.lost.entry(master.clone()).or_default().push(stored.id.clone());
+                    }
+                }
+            }
+        }
+
+        let changed_exceptions = draft.plan.upserts.iter().filter(|event| {
+            event.shape.master().is_some_and(|master| !added.contains(master))
+                && !known.contains_key(&event.id)
+        });
+        draft.plan.counts.changed += changed_exceptions.count();
+        draft.plan.delays = delays(&draft.plan.upserts, now);
+        draft.plan.remove = removed.into_iter().map(str::to_owned).collect();
+        draft
+    }
+
+    /// The event goes, and what stands in for its occurrences with it.
+    fn lose(
+        &mut self,
+        event: &KnownEvent,
+        exceptions: &HashMap<&str, Vec<&str>>,
+        known: &HashMap<String, KnownEvent>,
+    ) {
+        let rows = exceptions
+            .get(event.id.as_str())
+            .into_iter()
+            .flatten()
+            .filter(|id| known.get(**id).is_some_and(|exception| !exception.held));
+        let mut rows: Vec<String> = rows.map(|id| (*id).to_owned()).collect();
+        rows.push(event.id.clone());
+        self.lost.insert(event.id.clone(), rows);
+    }
+
+    /// Whether anything is lost, so that the brake has to weigh it.
+    pub fn loses(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// The brake: when the lost events carry more than half of the calendar's blocks, and more than
+    /// [`BRAKE_BLOCKS`], they are held instead of removed. `blocks`: how many blocks each event carries.
+    pub fn brake(mut self, blocks: &HashMap<String, usize>) -> PullPlan {
+        let total: usize = blocks.values().sum();
+        let lost: usize = self.lost.keys().map(|id| blocks.get(id).copied().unwrap_or(0)).sum();
+        let hold = lost > BRAKE_BLOCKS && lost * 2 > total;
+        let events = self.lost.len();
+        let mut rows: Vec<String> = self.lost.into_values().flatten().collect();
+        // In a stable order, so that the same pull writes the same.
+        rows.sort_unstable();
+        if hold {
+            self.plan.counts.held += events;
+            self.plan.hold = rows;
+        } else {
+            self.plan.counts.removed += events;
+            self.plan.remove.extend(rows);
+        }
+        self.plan.remove.sort_unstable();
+        self.plan.remove.dedup();
+        self.plan.cursor = (!hold && !self.still_held).then_some(self.next_cursor);
+        self.plan
+    }
+}
+
+/// An exception that a full listing leaves out although it names the series: its occurrence is as the rule says.
+fn is_replaced(event: &KnownEvent, complete: bool, listed: &HashMap<String, usize>) -> bool {
+    let listed_without = |master: &String| listed.contains_key(master) && !listed.contains_key(&event.id);
+    complete && event.exception.as_ref().is_some_and(|(master, _)| listed_without(master))
+}
+
+/// When a single event is over at the latest, in whatever zone: a date ends last at UTC−12.
+pub fn over_at(shape: &Shape) -> Option<DateTime<Utc>> {
+    match shape {
+        Shape::Single { span: Span::Timed { start, end } } => Some(*end.max(start)),
+        Shape::Single { span: Span::AllDay { start, end } } => {
+            Some((*end.max(start)).and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(12))
+        }
+        Shape::Master { .. } | Shape::Exception { .. } => None,
+    }
+}
+
+/// The instant before which a single event must have ended to be dropped.
+pub fn dropped_before(now: DateTime<Utc>) -> DateTime<Utc> {
+    now - KEPT_AFTER_END
+}
+
+fn is_over(shape: &Shape, now: DateTime<Utc>) -> bool {
+    over_at(shape).is_some_and(|over_at| over_at < dropped_before(now))
+}
+
+fn delays(upserts: &[ObservedEvent], now: DateTime<Utc>) -> (usize, i64) {
+    let delays =
+        upserts.iter().filter_map(|event| event.updated).map(|updated| (now - updated).num_milliseconds());
+    // Older ones were there before: they say nothing of how fast we are.
+    let recent = delays.filter(|delay| (0..TimeDelta::hours(24).num_milliseconds()).contains(delay));
+    recent.fold((0, 0), |(count, sum), delay| (count + 1, sum + delay))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+use super::*;
+use crate::event::{OriginalStart, Series};
+use uuid::Uuid;
+
+fn now() -> DateTime<Utc> {
+    "2026-01-06T09:00:00Z".parse().unwrap()
+}
+
+fn single(id: &str, days: i64) -> ObservedEvent {
+    let start = now() + TimeDelta::days(days);
+    ObservedEvent {
+        id: id.to_owned(),
+        revision: "1".to_owned(),
+        shape: Shape::Single { span: Span::Timed { start, end: start + TimeDelta::hours(1) } },
+        marks: Marks::default(),
+        details: Details::default(),
+        updated: None,
+    }
+}
+
+fn master(id: &str) -> ObservedEvent {
+    let first = Span::Timed { start: now(), end: now() + TimeDelta::hours(1) };
+    let series = Series { first, zone: None, lines: vec!["RRULE:FREQ=DAILY".to_owned()] };
+    ObservedEvent { shape: Shape::Master { series }, ..single(id, 0) }
+}
+
+fn exception(id: &str, master: &str, days: i64, cancelled: bool) -> ObservedEvent {
+    let at = now() + TimeDelta::days(days);
+    let span = (!cancelled).then_some(Span::Timed { start: at, end: at + TimeDelta::hours(2) });
+    let shape =
+        Shape::Exception { master: master.to_owned(), original_start: OriginalStart::Instant(at), span };
+    ObservedEvent { shape, ..single(id, days) }
+}
+
+fn present(event: ObservedEvent) -> Change {
+    Change::Present(Box::new(event))
+}
+
+fn gone(id: &str) -> Change {
+    Change::Gone { id: id.to_owned() }
+}
+
+fn pull(changes: Vec<Change>, complete: bool) -> Pull {
+    Pull {
+        calendar: CalendarId(Uuid::nil()),
+        expected_cursor: (!complete).then(|| "old".to_owned()),
+        complete,
+        changes,
+        cursor: "new".to_owned(),
+        zone: None,
+    }
+}
+
+fn known(events: &[ObservedEvent]) -> HashMap<String, KnownEvent> {
+    events
+        .iter()
+        .map(|event| {
+            let exception = match &event.shape {
+                Shape::Exception { master, original_start, .. } => Some((master.clone(), *original_start)),
+                _ => None,
+            };
+            let id = event.id.clone();
+            let known = KnownEvent {
+                id: id.clone(),
+                revision: event.revision.clone(),
+                exception,
+                stand_in: false,
+                held: false,
+            };
+            (id, known)
+        })
+        .collect()
+}
+
+fn plan(changes: Vec<Change>, complete: bool, stored: &HashMap<String, KnownEvent>) -> PullPlan {
+    Draft::new(pull(changes, complete), stored, now()).brake(&HashMap::new())
+}
+
+fn ids(events: &[ObservedEvent]) -> Vec<&str> {
+    events.iter().map(|event| event.id.as_str()).collect()
+}
+
+#[test]
+fn an_unchanged_event_costs_no_write() {
+    let stored = known(&[single("a", 1), single("b", 1)]);
+    let changed = ObservedEvent { revision: "2".to_owned(), ..single("b", 2) };
+    let plan = plan(vec![present(single("a", 1)), present(changed), present(single("c", 1))], false, &stored);
+    assert_eq!(ids(&plan.upserts), ["b", "c"]);
+    assert_eq!(plan.counts, Counts { added: 1, changed: 1, ..Counts::default() });
+    assert_eq!(plan.cursor.as_deref(), Some("new"));
+}
+
+#[test]
+fn the_last_word_of_a_feed_counts() {
+    let stored = known(&[single("a", 1)]);
+    let back = ObservedEvent { revision: "3".to_owned(), ..single("a", 3) };
+    let restored = plan(vec![gone("a"), present(back)], false, &stored);
+    assert_eq!((ids(&restored.upserts), restored.remove.len()), (vec!["a"], 0));
+    let deleted = plan(vec![present(single("a", 1)), gone("a")], false, &stored);
+    assert_eq!((deleted.upserts.len(), deleted.remove), (0, vec!["a".to_owned()]));
+}
+
+#[test]
+fn an_unknown_tombstone_says_nothing() {
+    let plan = plan(vec![gone("nobody")], false, &HashMap::new());
+    assert!(!plan.changes_facts());
+}
+
+#[test]
+fn a_deleted_series_takes_its_exceptions_along() {
+    let stored = known(&[master("m"), exception("m_1", "m", 1, false), exception("m_2", "m", 2, true)]);
+    let cancelled = present(exception("m_3", "m", 3, true));
+    let plan = plan(vec![gone("m"), gone("m_1"), cancelled], false, &stored);
+    assert_eq!(plan.remove, ["m", "m_1", "m_2"]);
+    assert!(plan.upserts.is_empty(), "nothing stands in for occurrences of a series that is gone");
+    assert_eq!(plan.counts, Counts { removed: 1, ..Counts::default() });
+}
+
+#[test]
+fn a_bare_tombstone_of_a_moved_occurrence_cancels_it() {
+    let stored = known(&[master("m"), exception("m_1", "m", 1, false)]);
+    let plan = plan(vec![gone("m_1")], false, &stored);
+    let Shape::Exception { master, span: None, .. } = &plan.upserts[0].shape else { panic!("{plan:?}") };
+    assert_eq!(master, "m");
+    assert!(plan.remove.is_empty());
+}
+
+#[test]
+fn what_a_complete_listing_does_not_name_is_gone_and_what_a_delta_does_not_name_stays() {
+    let stored = known(&[single("a", 1), single("b", 1), master("m"), exception("m_1", "m", 1, false)]);
+    let listed = || vec![present(single("a", 1)), present(master("m"))];
+    assert_eq!(plan(listed(), true, &stored).remove, ["b", "m_1"]);
+    assert!(!plan(listed(), false, &stored).changes_facts());
+}
+
+#[test]
+fn stand_ins_are_not_swept_unless_their_series_is() {
+    let mut stored = known(&[master("m"), exception("m_1", "m", 1, false)]);
+    stored.get_mut("m_1").unwrap().stand_in = true;
+    assert!(!plan(vec![present(master("m"))], true, &stored).changes_facts());
+    assert_eq!(plan(vec![], true, &stored).remove, ["m", "m_1"]);
+}
+
+#[test]
+fn an_event_that_cannot_be_read_keeps_what_is_known_of_it() {
+    let stored = known(&[single("a", 1)]);
+    let unreadable =
+        vec![Change::Unreadable { id: "a".to_owned() }, Change::Unreadable { id: "b".to_owned() }];
+    assert!(!plan(unreadable, true, &stored).changes_facts());
+}
+
+#[test]
+fn what_was_over_long_ago_is_not_stored_and_going_there_is_an_edit() {
+    let moved = ObservedEvent { revision: "2".to_owned(), ..single("a", -9) };
+    let plan = plan(
+        vec![present(moved), present(single("b", -3)), present(single("c", -1))],
+        false,
+        &known(&[single("a", 1)]),
+    );
+    assert_eq!((plan.remove, plan.upserts.len()), (vec!["a".to_owned()], 1));
+    assert_eq!(plan.counts, Counts { added: 1, changed: 1, ..Counts::default() });
+}
+
+#[test]
+fn a_series_that_becomes_a_single_event_leaves_no_exceptions() {
+    let stored = known(&[master("m"), exception("m_1", "m", 1, false)]);
+    let now_single = ObservedEvent { revision: "2".to_owned(), ..single("m", 1) };
+    let plan = plan(vec![present(now_single)], false, &stored);
+    assert_eq!((ids(&plan.upserts), plan.remove), (vec!["m"], vec!["m_1".to_owned()]));
+}
+
+#[test]
+fn exceptions_of_a_new_series_are_part_of_it() {
+    let plan = plan(
+        vec![
+            present(exception("m_1", "m", 1, true)),
+            present(master("m")),
+            present(exception("x_1", "x", 1, false)),
+        ],
+        false,
+        &HashMap::new(),
+    );
+    assert_eq!(plan.counts, Counts { added: 1, changed: 1, ..Counts::default() });
+}
+
+/// `many` events that carry one block each, of which `lost` are deleted.
+fn loss(many: usize, lost: usize) -> PullPlan {
+    let events: Vec<ObservedEvent> = (0..many).map(|index| single(&format!("e{index:03}"), 1)).collect();
+    let blocks = events.iter().map(|event| (event.id.clone(), 1)).collect();
+    let changes = events[..lost].iter().map(|event| gone(&event.id)).collect();
+    Draft::new(pull(changes, false), &known(&events), now()).brake(&blocks)
+}
+
+#[test]
+fn the_brake_holds_more_than_half_and_more_than_twenty() {
+    for (many, lost, held) in
+        [(41, 21, true), (42, 21, false), (20, 20, false), (21, 21, true), (100, 50, false), (100, 51, true)]
+    {
+        let plan = loss(many, lost);
+        assert_eq!(
+            (plan.hold.len(), plan.remove.len()),
+            if held { (lost, 0) } else { (0, lost) },
+            "{lost} of {many}"
+        );
+        assert_eq!(plan.cursor.is_none(), held, "a held loss is checked by a full listing");
+        assert_eq!(plan.counts.held, if held { lost } else { 0 });
+    }
+}
+
+#[test]
+fn one_series_can_carry_most_blocks() {
+    let events = [master("m"), exception("m_1", "m", 1, false), single("a", 1)];
+    let blocks = HashMap::from([("m".to_owned(), 13 * 5), ("a".to_owned(), 1)]);
+    let plan = Draft::new(pull(vec![gone("m")], false), &known(&events), now()).brake(&blocks);
+    assert_eq!(plan.hold, ["m", "m_1"]);
+    assert_eq!(plan.counts.held, 1);
+}
+
+#[test]
+fn held_events_stay_held_until_they_are_listed_again() {
+    let mut stored = known(&[single("a", 1), single("b", 1)]);
+    stored.values_mut().for_each(|event| event.held = true);
+    let again = plan(vec![present(single("a", 1))], true, &stored);
+    assert_eq!(ids(&again.upserts), ["a"], "released, although unchanged");
+    assert!(again.remove.is_empty() && again.hold.is_empty());
+    assert_eq!(again.cursor, None, "something is held, so the next pull lists in full again");
+    let all = plan(vec![present(single("a", 1)), present(single("b", 1))], true, &stored);
+    assert_eq!(all.cursor.as_deref(), Some("new"));
+}
+
+#[test]
+fn a_held_exception_goes_when_its_series_is_listed_without_it() {
+    let mut stored = known(&[master("m"), exception("m_1", "m", 1, true)]);
+    stored.values_mut().for_each(|event| event.held = true);
+    let plan = plan(vec![present(master("m"))], true, &stored);
+    assert_eq!((ids(&plan.upserts), plan.remove), (vec!["m"], vec!["m_1".to_owned()]));
+    assert_eq!(plan.cursor.as_deref(), Some("new"), "nothing is held any more");
+}
+
+#[test]
+fn additions_and_edits_apply_while_a_loss_is_held() {
+    let events: Vec<ObservedEvent> = (0..30).map(|index| single(&format!("e{index}"), 1)).collect();
+    let blocks = events.iter().map(|event| (event.id.clone(), 1)).collect();
+    let plan = Draft::new(pull(vec![present(single("new", 1))], true), &known(&events), now()).brake(&blocks);
+    assert_eq!((plan.hold.len(), ids(&plan.upserts)), (30, vec!["new"]));
+}
+
+#[test]
+fn only_recent_changes_say_how_fast_we_are() {
+    let at = |minutes: i64| Some(now() - TimeDelta::minutes(minutes));
+    let events = [at(2), at(4), at(60 * 24 * 30), at(-5), None];
+    let changes = events
+        .into_iter()
+        .enumerate()
+        .map(|(index, updated)| present(ObservedEvent { updated, ..single(&format!("e{index}"), 1) }))
+        .collect();
+    assert_eq!(plan(changes, false, &HashMap::new()).delays, (2, 6 * 60_000));
+}

@@ -1,0 +1,16 @@
+//! The sync core.
+//!
+//! Observations are persisted, the rest is derived: see the architecture document.
+
+pub mod busy;
+pub mod connect;
+pub mod derive;
+pub mod engine;
+pub mod event;
+pub mod import;
+pub mod platform;
+pub mod ports;
+pub mod recurrence;
+pub mod round;
+pub mod schedule;
+pub mod zone;

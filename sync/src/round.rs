@@ -1,0 +1,92 @@
+//! What a round leaves behind.
+
+use crate::import::Counts;
+use chrono::{DateTime, Utc};
+
+/// How a round ended. The codes stand in the sync log, and the pages put them into plain words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Ok,
+    /// Some calendars could not be read; the others were.
+    Partial,
+    /// The grant is dead, or lacks a permission.
+    NeedsReconnect,
+    RateLimited,
+    QuotaExhausted,
+    /// The platform does not answer properly.
+    Unavailable,
+    /// The platform refuses an access token that it has just given.
+    Unauthorized,
+    /// The platform refuses this installation's OAuth client.
+    Misconfigured,
+    /// The platform says that our requests are wrong.
+    Refused,
+    /// Our own database failed.
+    Database,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 10] = [
+        Self::Ok,
+        Self::Partial,
+        Self::NeedsReconnect,
+        Self::RateLimited,
+        Self::QuotaExhausted,
+        Self::Unavailable,
+        Self::Unauthorized,
+        Self::Misconfigured,
+        Self::Refused,
+        Self::Database,
+    ];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::NeedsReconnect => "needs_reconnect",
+            Self::RateLimited => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::Unavailable => "unavailable",
+            Self::Unauthorized => "unauthorized",
+            Self::Misconfigured => "misconfigured",
+            Self::Refused => "refused",
+            Self::Database => "database",
+        }
+    }
+
+    /// Whether the schedule of failed rounds applies.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Ok | Self::Partial)
+    }
+}
+
+/// What a round did, for the log and the schedule.
+#[derive(Clone, Debug)]
+pub struct RoundReport {
+    pub started_at: DateTime<Utc>,
+    pub ended_at: DateTime<Utc>,
+    pub outcome: Outcome,
+    pub counts: Counts,
+    /// Requests made to the platform, and how many of them were token refreshes.
+    pub requests: i64,
+    pub refreshes: i64,
+    /// From a change on the platform to its block here: how many were measured, and their sum in milliseconds.
+    pub delays: (usize, i64),
+    /// When the next round is planned.
+    pub next_sync_at: DateTime<Utc>,
+    /// The platform asked this account to wait until then.
+    pub not_before: Option<DateTime<Utc>>,
+    /// Whether the list of calendars was read, or has to be read again.
+    pub listing: Listing,
+}
+
+/// What a round did about the list of calendars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listing {
+    #[default]
+    Untouched,
+    /// Read in full (noted when it was applied).
+    Read,
+    /// Something contradicted it: the next round reads it again.
+    Doubted,
+}
