@@ -300,8 +300,11 @@ fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, sever
         || text!(lang, agenda.kept_source),
         |source| {
             let calendar = calendar_name(lang, &source.calendar, &source.account);
-            let origin = if several { source.account.as_str() } else { short_name(source.platform) };
-            format!("{origin} · {calendar}")
+            if several {
+                format!("{calendar} · {}", source.account)
+            } else {
+                format!("{} · {calendar}", short_name(source.platform))
+            }
         },
     );
     let hint = from.clone();
