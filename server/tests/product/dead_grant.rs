@@ -96,3 +96,32 @@ async fn a_platform_that_is_down_flags_nobody() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_limit_is_waited_for_within_the_round_and_longer_each_time() {
+    on_both("backoff", async |stage| {
+        add_account(&stage.simulator).await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        stage.imported().await;
+        stage.settled().await;
+        let fault = json!({
+            "kind": "status", "status": 403, "reason": "rateLimitExceeded", "path": "*/events", "times": 2,
+        });
+        stage.simulator.fault(fault).await;
+        stage.simulator.forget_requests().await;
+        stage.database.execute("UPDATE calendar_connections SET wanted = wanted + 1").await;
+        eventually("the round ends", async || {
+            (stage.database.count("calendar_connections WHERE wanted > covered").await == 0).then_some(())
+        })
+        .await;
+        assert_eq!(stage.simulator.requests("/events").await.len(), 3, "twice refused, then answered");
+        assert_eq!(
+            stage.database.count("calendar_connections WHERE last_error IS NULL AND failures = 0").await,
+            1
+        );
+        // One second and two, each with up to one more: the log knows how long the rounds took.
+        let longest = stage.database.value("MAX(duration_ms)", "calendar_sync_logs").await;
+        assert!(longest.expect("there is a round").parse::<i64>().expect("a number") >= 3000);
+    })
+    .await;
+}
