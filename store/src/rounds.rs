@@ -15,7 +15,7 @@ use simone_sync::ports::{
     Derived, KnownEvent, Lease, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens,
     UnreadableSeries,
 };
-use simone_sync::round::{Listing, Outcome, RoundReport};
+use simone_sync::round::{Outcome, RoundReport};
 use simone_sync::schedule::{DISCONNECT_PATIENCE, LEASE_RESERVE};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -555,7 +555,7 @@ impl RoundStore for Database {
             .bind(ok)
             .bind(report.outcome.code())
             .bind(report.ended_at)
-            .bind(report.listing == Listing::Doubted)
+            .bind(report.list_doubted)
             .bind(today)
             .bind(report.requests)
             .execute(&mut *conn)

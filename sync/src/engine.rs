@@ -8,7 +8,7 @@ use crate::platform::{
 use crate::ports::{
     Lease, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens, UnreadableSeries,
 };
-use crate::round::{Listing, Outcome, RoundReport};
+use crate::round::{Outcome, RoundReport};
 use crate::schedule::{
     self, CALENDARS_INTERVAL, DISCONNECT_PATIENCE, LEASE, LONGEST_WAIT, REFRESH_BEFORE, STAND_INS_INTERVAL,
 };
@@ -117,7 +117,7 @@ struct Round<'a> {
     refreshes: i64,
     counts: Counts,
     delays: (usize, i64),
-    listing: Listing,
+    list_doubted: bool,
     failed_calendars: usize,
     /// How often this round may still repeat a request that was not answered properly.
     repeats_unavailable: u32,
@@ -183,7 +183,7 @@ impl Engine {
             refreshes: 0,
             counts: Counts::default(),
             delays: (0, 0),
-            listing: Listing::Untouched,
+            list_doubted: false,
             failed_calendars: 0,
             repeats_unavailable: REPEATS_UNAVAILABLE,
         };
@@ -228,7 +228,6 @@ impl Engine {
         if input.calendars_listed_at.is_none_or(|at| at + CALENDARS_INTERVAL <= now) {
             let calendars = self.list_calendars(round).await?;
             self.store.apply_calendars(&round.lease, &calendars, self.clock.now()).await?;
-            round.listing = Listing::Read;
         }
         let targets = self.store.pull_targets(&round.lease).await?;
         for target in &targets {
@@ -245,7 +244,7 @@ impl Engine {
             round.failed_calendars += 1;
             if let Stop::Platform(PlatformError::NotFound | PlatformError::Forbidden { .. }) = stop {
                 // It may have been withdrawn: the list tells.
-                round.listing = Listing::Doubted;
+                round.list_doubted = true;
             } else if round.failed_calendars == targets.len() {
                 return Err(stop);
             }
@@ -629,7 +628,7 @@ impl Engine {
             delays: round.delays,
             next_sync_at: schedule::next_round(now, outcome, failures, self.ids.fraction(), not_before),
             not_before,
-            listing: round.listing,
+            list_doubted: round.list_doubted,
         };
         self.store.end_round(&round.lease, &report).await?;
         Ok(Some(outcome))

@@ -76,17 +76,6 @@ pub struct RoundReport {
     pub next_sync_at: DateTime<Utc>,
     /// The platform asked this account to wait until then.
     pub not_before: Option<DateTime<Utc>>,
-    /// Whether the list of calendars was read, or has to be read again.
-    pub listing: Listing,
-}
-
-/// What a round did about the list of calendars.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Listing {
-    #[default]
-    Untouched,
-    /// Read in full (noted when it was applied).
-    Read,
-    /// Something contradicted it: the next round reads it again.
-    Doubted,
+    /// Something contradicted the list of calendars: the next round reads it again.
+    pub list_doubted: bool,
 }

@@ -14,7 +14,7 @@ use simone_sync::platform::{Access, Account, Platform, RemoteCalendar};
 use simone_sync::ports::{
     Attempt, Choices as _, ConnectStore as _, Lease, Recorded, RoundStore as _, StoreError,
 };
-use simone_sync::round::{Listing, Outcome, RoundReport};
+use simone_sync::round::{Outcome, RoundReport};
 use support::{Fixture, on_both};
 
 fn now() -> DateTime<Utc> {
@@ -136,7 +136,7 @@ fn report(at: DateTime<Utc>, outcome: Outcome, added: usize) -> RoundReport {
         delays: (0, 0),
         next_sync_at: at + TimeDelta::minutes(5),
         not_before: None,
-        listing: Listing::Untouched,
+        list_doubted: false,
     }
 }
 
@@ -643,6 +643,38 @@ async fn a_disconnect_is_not_kept_waiting_for_more_than_a_day() {
         fixture.db.end_round(&lease, &waits).await.unwrap();
         assert_eq!(fixture.lease(later(60 * 23)).await, None);
         assert!(fixture.lease(later(60 * 24)).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_loses_the_key_reconnects_and_everything_is_read_again() {
+    on_both(async |fixture| {
+        let provider = fixture.provider("a").await;
+        let (lease, calendar) = fixture.imported(provider, "x", vec![weekly("yoga", later(60))]).await;
+        let blocks = fixture.blocks(provider).await;
+        let lost = fixture.with_another_key().await;
+        assert!(lost.round_input(&lease).await.unwrap().tokens.is_none());
+        assert!(lost.flag_reconnect(&lease, None, now()).await.unwrap());
+        let attempt = Attempt {
+            provider,
+            platform: Platform::Google,
+            reconnects: Some(lease.connection),
+            verifier: "v".into(),
+        };
+        let account = Account { id: "x".to_owned(), email: "x@gmail.test".to_owned() };
+        let (access, refresh) = ("a".into(), "r".into());
+        let recorded = lost
+            .record_grant(&attempt, &account, &access, later(60), &refresh, "calendar", now())
+            .await
+            .unwrap();
+        assert_eq!(recorded, Recorded::Reconnected(lease.connection));
+        let lease = lost.lease_due(now(), later(2), 1).await.unwrap().pop().expect("it syncs at once");
+        assert_eq!(lost.pull_targets(&lease).await.unwrap()[0].cursor, None, "it lists in full");
+        let known = lost.known_events(calendar, None).await.unwrap();
+        assert!(known["yoga"].revision.is_empty(), "and takes nothing for unchanged");
+        assert_eq!(fixture.blocks(provider).await, blocks, "the blocks stay meanwhile");
+        lost.close().await;
     })
     .await;
 }

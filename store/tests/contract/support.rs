@@ -12,6 +12,7 @@ use uuid::Uuid;
 /// A store of a test's own, and a way to look at its tables from outside.
 pub struct Fixture {
     pub db: Database,
+    url: String,
     raw: sqlx::AnyPool,
 }
 
@@ -44,14 +45,23 @@ pub async fn on_both(test: impl AsyncFn(&Fixture)) {
         .unwrap();
 }
 
+async fn open(url: &str, key: &str) -> Database {
+    let ids = Arc::new(Ids::seeded(Arc::new(SystemClock), 7));
+    let key = (key.to_owned(), SecretBox::new(Box::new(vec![7; 32])));
+    let keys = Arc::new(Keyring::new([key], ids.clone()).unwrap());
+    let options = Options { url: url.to_owned(), connections: 8 };
+    Database::open(&options, keys, ids).await.unwrap()
+}
+
 impl Fixture {
     async fn open(url: &str) -> Self {
-        let ids = Arc::new(Ids::seeded(Arc::new(SystemClock), 7));
-        let key = ("test".to_owned(), SecretBox::new(Box::new(vec![7; 32])));
-        let keys = Arc::new(Keyring::new([key], ids.clone()).unwrap());
-        let options = Options { url: url.to_owned(), connections: 8 };
-        let db = Database::open(&options, keys, ids).await.unwrap();
-        Self { db, raw: sqlx::AnyPool::connect(url).await.unwrap() }
+        let db = open(url, "test").await;
+        Self { db, url: url.to_owned(), raw: sqlx::AnyPool::connect(url).await.unwrap() }
+    }
+
+    /// The same data, opened without the key that sealed it.
+    pub async fn with_another_key(&self) -> Database {
+        open(&self.url, "another").await
     }
 
     async fn close(&self) {
