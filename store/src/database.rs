@@ -2,7 +2,7 @@
 
 use crate::Keyring;
 use simone_booking::Ids;
-use simone_sync::ports::StoreError;
+use simone_sync::ports::{StoreError, StoreResult};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -87,6 +87,28 @@ impl Database {
         }
     }
 
+    /// How many rows were inserted, updated and deleted: by this process on SQLite, by everyone on PostgreSQL, where
+    /// only what this connection pool's one connection did is counted at once. For benchmarks.
+    pub async fn rows_written(&self) -> StoreResult<i64> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => {
+                sqlx::query_scalar("SELECT total_changes()").fetch_one(writer).await
+            }
+            Pool::Postgres(pool) => {
+                if let Err(error) = sqlx::query("SELECT pg_stat_force_next_flush()").execute(pool).await {
+                    Err(error)
+                } else {
+                    sqlx::query_scalar(
+                        "SELECT COALESCE(SUM(n_tup_ins + n_tup_upd + n_tup_del), 0)::BIGINT FROM pg_stat_user_tables",
+                    )
+                    .fetch_one(pool)
+                    .await
+                }
+            }
+        }
+        .map_err(StoreError::database)
+    }
+
     /// Ends all connections; what is under way is awaited.
     pub async fn close(&self) {
         match &self.pool {
@@ -108,6 +130,8 @@ async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
         .busy_timeout(Duration::from_secs(10))
         .journal_mode(SqliteJournalMode::Wal)
         // With WAL, NORMAL loses no consistency; FULL also keeps the last transactions through a power cut.
+        // Room for what a first import writes (in KiB), so that it is not spilled before it is committed.
+        .pragma("cache_size", "-16384")
         .synchronous(if in_memory { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
         .statement_cache_capacity(256);
     let writer = SqlitePoolOptions::new()
@@ -235,6 +259,19 @@ macro_rules! write {
     }};
 }
 
+/// Runs one statement that writes: `write_one!(db, |executor| sqlx::query(…).execute(executor).await)`. It is a
+/// transaction of its own, without a word to begin it and one to end it.
+macro_rules! write_one {
+    ($db:expr, |$executor:ident| $statement:expr) => {{
+        use $crate::database::Pool;
+        match &$db.pool {
+            Pool::Sqlite { writer: $executor, .. } => $statement,
+            Pool::Postgres($executor) => $statement,
+        }
+        .map_err(simone_sync::ports::StoreError::database)
+    }};
+}
+
 /// A `SELECT` that locks its rows until the transaction ends, without keeping others from referring to them. SQLite
 /// has one writer, who needs no lock.
 macro_rules! for_update {
@@ -246,4 +283,4 @@ macro_rules! for_update {
     };
 }
 
-pub(crate) use {for_update, read, write};
+pub(crate) use {for_update, read, write, write_one};

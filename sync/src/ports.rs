@@ -101,6 +101,10 @@ pub struct RoundInput {
     pub account_shared: bool,
     /// Failed rounds since the last good one.
     pub failures: i64,
+    /// The selected calendars that are not gone.
+    pub targets: Vec<PullTarget>,
+    /// Whether any of them holds a series whose rule cannot be read here.
+    pub unreadable: bool,
 }
 
 /// A calendar that a round pulls.
@@ -109,6 +113,10 @@ pub struct PullTarget {
     pub calendar: CalendarId,
     pub external_id: String,
     pub cursor: Option<String>,
+    /// The calendar's zone, as the platform last named it.
+    pub zone: Option<String>,
+    /// When its cursor was last stored; `None` if it was never pulled, or the last attempt failed.
+    pub settled_at: Option<DateTime<Utc>>,
 }
 
 /// What is stored of an event, as far as planning needs it.

@@ -114,8 +114,7 @@ impl Fixture {
 
     /// How many rounds each row of the log stands for, oldest first.
     pub async fn log_rounds(&self, provider: ProviderId) -> Vec<i64> {
-        let sql =
-            "SELECT CAST(rounds AS TEXT) FROM calendar_sync_logs WHERE provider_id = $1 ORDER BY started_at";
+        let sql = "SELECT CAST(rounds AS TEXT) FROM calendar_sync_log_lines WHERE provider_id = $1 ORDER BY started_at";
         self.texts(sql, provider).await.iter().map(|row| row[0].parse().unwrap()).collect()
     }
 
