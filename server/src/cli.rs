@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{assemble, config::Config, demo, say};
+use crate::{assemble, config::Config, demo, doctor, operate, say};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,8 +29,14 @@ enum Command {
     Serve,
     /// Runs the simulators alone.
     Simulate(Simulate),
-    /// Brings the database's schema up to date.
-    Migrate,
+    /// Brings the database's schema up to date, or moves everything into another database.
+    Migrate(operate::Migrate),
+    /// Seals everything anew under the first of the configured keys, while the product runs.
+    RotateKeys(operate::RotateKeys),
+    /// Writes a copy of everything into a new file, while the product runs.
+    Backup(operate::Backup),
+    /// Checks the configuration, and whatever the product needs around it.
+    Doctor,
     /// Manages providers.
     #[command(subcommand)]
     Provider(ProviderCommand),
@@ -87,13 +93,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             running.stop().await;
             Ok(())
         }
-        Command::Migrate => {
-            let config = Config::load(&cli.config)?;
-            let product = assemble::Product::open(&config).await?;
-            say(&format!("The {} database is up to date.", product.database.kind()));
-            product.database.close().await;
-            Ok(())
-        }
+        Command::Migrate(migrate) => operate::migrate(&cli.config, migrate).await,
+        Command::RotateKeys(rotate) => operate::rotate_keys(&Config::load(&cli.config)?, rotate).await,
+        Command::Backup(backup) => operate::backup(&Config::load(&cli.config)?, backup).await,
+        Command::Doctor => doctor::run(&cli.config).await,
         Command::Provider(ProviderCommand::Add { name, email, zone, locale }) => {
             let config = Config::load(&cli.config)?;
             let product = assemble::Product::open(&config).await?;

@@ -4,9 +4,11 @@ mod assemble;
 mod cli;
 mod config;
 mod demo;
+mod doctor;
 mod mail;
 mod mailbox;
 mod oauth;
+mod operate;
 mod proxy;
 mod worker;
 
@@ -22,6 +24,8 @@ async fn main() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,simone=info")),
         )
         .with_writer(std::io::stderr)
+        // A log that cannot be written (a full disk) would otherwise be told to the same log, by a panic.
+        .log_internal_errors(false)
         .init();
     match cli::run(cli::Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,19 +54,53 @@ pub enum OpenError {
     Prepare(#[source] StoreError),
 }
 
-static SQLITE_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
-static POSTGRES_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+pub(crate) static SQLITE_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+pub(crate) static POSTGRES_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// The lock that every connection to PostgreSQL holds a share of, and that moving the data takes whole. (On SQLite the
+/// file's own lock is that.)
+pub(crate) const IN_USE: i64 = 0x5349_4d4f_4e45;
+
+/// Long enough for a busy moment, short enough that whoever waits for a page is told.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+pub(crate) fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
+/// A new file that its owner alone may read; an error if there is one.
+pub(crate) fn create_private(file: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+/// Sees to it that there is a file, and makes it readable by its owner alone if it is new.
+pub(crate) fn make_private(file: &Path) -> std::io::Result<()> {
+    match create_private(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
 
 impl Database {
     /// Opens the database and brings its schema up to date.
     pub async fn open(options: &Options, keys: Arc<Keyring>, ids: Arc<Ids>) -> Result<Self, OpenError> {
         let pool = if options.url.starts_with("sqlite:") {
             open_sqlite(options).await?
-        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+        } else if is_postgres(&options.url) {
             let connect = PgConnectOptions::from_str(&options.url).map_err(OpenError::Reach)?;
             let pool = PgPoolOptions::new()
                 .max_connections(options.connections)
-                .acquire_timeout(Duration::from_secs(10))
+                .acquire_timeout(ACQUIRE)
+                .after_connect(|conn, _| {
+                    Box::pin(async move {
+                        sqlx::query("SELECT pg_advisory_lock_shared($1)").bind(IN_USE).execute(conn).await?;
+                        Ok(())
+                    })
+                })
                 .connect_with(connect.application_name("simone"))
                 .await
                 .map_err(OpenError::Reach)?;
@@ -101,8 +136,12 @@ impl Database {
 
 async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
     let in_memory = options.url.contains(":memory:");
-    let connect = SqliteConnectOptions::from_str(&options.url)
-        .map_err(OpenError::Reach)?
+    let connect = SqliteConnectOptions::from_str(&options.url).map_err(OpenError::Reach)?;
+    if !in_memory {
+        // It holds what is personal: SQLite gives its journal the same permissions.
+        make_private(connect.get_filename()).map_err(|error| OpenError::Reach(sqlx::Error::Io(error)))?;
+    }
+    let connect = connect
         .create_if_missing(true)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
@@ -126,7 +165,7 @@ async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
     } else {
         SqlitePoolOptions::new()
             .max_connections(options.connections)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(ACQUIRE)
             .connect_with(connect.read_only(true))
             .await
             .map_err(OpenError::Reach)?
