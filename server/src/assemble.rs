@@ -29,7 +29,13 @@ impl Product {
     /// Opens the database, if the configured keys are the ones for it.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         let product = Self::open_with_any_keys(config).await?;
-        if let Err(refused) = product.database.check_keys().await? {
+        product.check_keys().await?;
+        Ok(product)
+    }
+
+    /// Refuses keys that do not open what is stored.
+    pub(crate) async fn check_keys(&self) -> anyhow::Result<()> {
+        if let Err(refused) = self.database.check_keys().await? {
             bail!(
                 "`encryption.keys` does not fit this database: {refused}. Was it taken out too early, or is this the \
                  database of another installation? Put the key back, behind the current one. If it is lost for good, \
@@ -37,7 +43,7 @@ impl Product {
                  titles) is then asked for and read again; what is blocked stays"
             );
         }
-        Ok(product)
+        Ok(())
     }
 
     /// Opens the database even when a key is missing.
@@ -98,6 +104,7 @@ impl Product {
             .layer(axum::middleware::from_fn_with_state(trusted, proxy::client_address));
 
         self.database.release_leases().await?;
+        self.database.note_served_key().await?;
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(worker::Worker {
             engine,

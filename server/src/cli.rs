@@ -77,10 +77,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Serve => {
             let config = Config::load(&cli.config)?;
-            let product = assemble::Product::open(&config).await?;
+            let product = assemble::Product::open_with_any_keys(&config).await?;
             if product.database.installation("demo").await?.is_some() {
                 bail!("this database belongs to the demo: `serve` needs one of its own (database.url)");
             }
+            product.check_keys().await?;
             say(&format!("simone is at {}", config.public_url));
             product.serve(&config, None).await
         }

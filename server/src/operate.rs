@@ -65,6 +65,13 @@ pub(crate) async fn rotate_keys(config: &Config, rotate: RotateKeys) -> anyhow::
     let product =
         if rotate.lost { Product::open_with_any_keys(config).await? } else { Product::open(config).await? };
     let current = config.keys()?.first().map(|(id, _)| id.clone()).unwrap_or_default();
+    // What is sealed under a key that the running product does not have is to it as good as lost.
+    let served = product.database.served_key().await?;
+    if !rotate.lost && served.is_some_and(|served| served != current) {
+        bail!(
+            "the product does not have the key `{current}` yet: restart `simone serve` with it first in the list, then run this again"
+        );
+    }
     // Now and then, not for every batch.
     let mut said = 0;
     let tell = |progress: Progress| {

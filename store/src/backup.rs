@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// What must not live again when a copy does: a session that was ended since, a link that was used, a lease, and e-mails
-/// that the original has sent meanwhile.
+/// that the original has sent meanwhile. And its connections are to catch up at once.
 const NOT_IN_A_COPY: &[&str] = &[
     "DELETE FROM sessions",
     "DELETE FROM login_tokens",
     "DELETE FROM oauth_attempts",
-    "UPDATE calendar_connections SET leased_until = NULL WHERE leased_until IS NOT NULL",
+    "UPDATE calendar_connections SET leased_until = NULL",
+    "UPDATE calendar_connections SET wanted = wanted + 1 WHERE status IN ('connected', 'disconnecting')",
     "UPDATE deliveries SET next_at = NULL, last_error = 'left to the original of this copy' WHERE delivered_at IS NULL",
 ];
 

@@ -230,22 +230,40 @@ macro_rules! read {
 }
 
 /// Runs a body in one writing transaction, committed when the body ends in `Ok`.
+///
+/// A connection whose transaction does not end as told is given up: on a full disk SQLite ends a transaction by itself,
+/// which the driver does not notice, and with its one writer nothing could ever be written again.
 macro_rules! write {
     ($db:expr, |$conn:ident| $body:expr) => {{
+        use sqlx::Connection as _;
         use $crate::database::{Failure, Pool};
         match &$db.pool {
             Pool::Sqlite { writer, .. } => {
                 let done: Result<_, Failure> = async {
-                    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                    let done: Result<_, Failure> = async {
-                        let $conn: &mut sqlx::SqliteConnection = &mut transaction;
-                        $body
-                    }
-                    .await;
-                    if done.is_ok() {
-                        transaction.commit().await?;
-                    } else {
-                        transaction.rollback().await?;
+                    let mut held = writer.acquire().await?;
+                    let (done, sound) = match held.begin_with("BEGIN IMMEDIATE").await {
+                        Ok(mut transaction) => {
+                            let done: Result<_, Failure> = async {
+                                let $conn: &mut sqlx::SqliteConnection = &mut transaction;
+                                $body
+                            }
+                            .await;
+                            let committing = done.is_ok();
+                            let ended = if committing {
+                                transaction.commit().await
+                            } else {
+                                transaction.rollback().await
+                            };
+                            match ended {
+                                Ok(()) => (done, true),
+                                Err(error) if committing => (Err(error.into()), false),
+                                Err(_) => (done, false),
+                            }
+                        }
+                        Err(error) => (Err(Failure::from(error)), false),
+                    };
+                    if !sound {
+                        held.close_on_drop();
                     }
                     done
                 }

@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 const CANARY: &str = "canary";
 
+/// The key that the product seals with, as of its last start.
+const SERVED: &str = "served_key";
+
 const fn canary_place() -> Place<'static> {
     Place { table: "installation", column: "value", row: &[b"canary"] }
 }
@@ -129,6 +132,19 @@ impl Database {
         Ok(Ok(()))
     }
 
+    /// The product starts, and knows all keys that are configured.
+    pub async fn note_served_key(&self) -> StoreResult<()> {
+        if self.served_key().await?.as_deref() == Some(self.keys.current()) {
+            return Ok(());
+        }
+        self.set_installation(SERVED, self.keys.current()).await
+    }
+
+    /// The key that the product seals with; `None` before it was first started.
+    pub async fn served_key(&self) -> StoreResult<Option<String>> {
+        self.installation(SERVED).await
+    }
+
     async fn set_canary(&self) -> StoreResult<()> {
         let sealed = self.keys.seal(canary_place(), b"This installation's keys open this.");
         self.set_installation(CANARY, &STANDARD.encode(sealed)).await
@@ -150,6 +166,15 @@ impl Database {
             if resealed == 0 {
                 break;
             }
+        }
+        if lost {
+            // Who has lost their access is told at once.
+            write!(self, |conn| {
+                sqlx::query("UPDATE calendar_connections SET wanted = wanted + 1")
+                    .execute(&mut *conn)
+                    .await?;
+                Ok(())
+            })?;
         }
         let current = self.keys.current();
         let counts = self.key_counts().await?;

@@ -7,6 +7,7 @@ pub mod connect;
 
 use crate::flash::Flash;
 use crate::page::Here;
+use crate::render::Problem;
 use crate::session::local_path;
 use crate::state::AppState;
 use axum::http::header::LOCATION;
@@ -48,12 +49,20 @@ fn here() -> Result<Here, ServerFnError> {
 
 /// Ends an action: the flash that fits, and on to a page of ours.
 async fn done(here: &Here, outcome: StoreResult<Flash>, back: Option<&str>, otherwise: &str) {
-    let flash = outcome.unwrap_or_else(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "an action failed");
-        Flash::Failed
-    });
+    let flash = match outcome {
+        Ok(flash) => flash,
+        // A message for the next page could not be kept either: the answer itself says it.
+        Err(error) => return answer_with(here.state.trouble(&error, "an action failed")),
+    };
     here.session.flash(flash).await;
     leave_for(local_path(back, otherwise));
+}
+
+/// Answers a form with the page of a problem.
+fn answer_with(problem: Problem) {
+    if let Some(options) = use_context::<ResponseOptions>() {
+        options.set_status(problem.status());
+    }
 }
 
 /// Redirects so that the browser asks for the next page with GET.
