@@ -61,6 +61,10 @@ pub(crate) static POSTGRES_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../
 /// file's own lock is that.)
 pub(crate) const IN_USE: i64 = 0x5349_4d4f_4e45;
 
+/// A PostgreSQL that answers nothing for this long, as behind a network that swallows everything, is given up for this
+/// time. Longer than the largest calendar takes to be written, shorter than a lease.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Long enough for a busy moment, short enough that whoever waits for a page is told.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
@@ -219,8 +223,15 @@ macro_rules! read {
             Pool::Postgres(pool) => {
                 let done: Result<_, Failure> = async {
                     let mut held = pool.acquire().await?;
-                    let $conn: &mut sqlx::PgConnection = &mut held;
-                    $body
+                    let done = tokio::time::timeout($crate::database::PATIENCE, async {
+                        let $conn: &mut sqlx::PgConnection = &mut held;
+                        $body
+                    })
+                    .await;
+                    done.unwrap_or_else(|_| {
+                        held.close_on_drop();
+                        Err(Failure::Sqlx(sqlx::Error::PoolTimedOut))
+                    })
                 }
                 .await;
                 done.map_err(simone_sync::ports::StoreError::from)
@@ -272,18 +283,26 @@ macro_rules! write {
             }
             Pool::Postgres(pool) => {
                 let done: Result<_, Failure> = async {
-                    let mut transaction = pool.begin().await?;
-                    let done: Result<_, Failure> = async {
-                        let $conn: &mut sqlx::PgConnection = &mut transaction;
-                        $body
-                    }
+                    let mut held = pool.acquire().await?;
+                    let done = tokio::time::timeout($crate::database::PATIENCE, async {
+                        let mut transaction = held.begin().await?;
+                        let done: Result<_, Failure> = async {
+                            let $conn: &mut sqlx::PgConnection = &mut transaction;
+                            $body
+                        }
+                        .await;
+                        if done.is_ok() {
+                            transaction.commit().await?;
+                        } else {
+                            transaction.rollback().await?;
+                        }
+                        done
+                    })
                     .await;
-                    if done.is_ok() {
-                        transaction.commit().await?;
-                    } else {
-                        transaction.rollback().await?;
-                    }
-                    done
+                    done.unwrap_or_else(|_| {
+                        held.close_on_drop();
+                        Err(Failure::Sqlx(sqlx::Error::PoolTimedOut))
+                    })
                 }
                 .await;
                 done.map_err(simone_sync::ports::StoreError::from)

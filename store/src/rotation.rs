@@ -170,7 +170,7 @@ impl Database {
         if lost {
             // Who has lost their access is told at once.
             write!(self, |conn| {
-                sqlx::query("UPDATE calendar_connections SET wanted = wanted + 1")
+                sqlx::query("UPDATE calendar_connections SET wanted = wanted + 1 WHERE status IN ('connected', 'disconnecting')")
                     .execute(&mut *conn)
                     .await?;
                 Ok(())

@@ -3,7 +3,7 @@
 use crate::commands::{refused, said};
 use crate::support::browser::Consent;
 use crate::support::product::KEY;
-use crate::support::{ACCOUNT, CAMILLE, a_monday, add_account, eventually, on_both, timed};
+use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, eventually, on_both, timed};
 use chrono::Days;
 use reqwest::StatusCode;
 
@@ -44,6 +44,72 @@ async fn keys_are_rotated_while_the_product_runs() {
         assert_eq!(stage.status().await.as_deref(), Some("connected"));
         let again = stage.product.run(&["rotate-keys"]).await;
         assert!(said(&again).contains("Sealed 0 values") && again.status.success(), "{}", said(&again));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_says_what_is_wrong() {
+    on_both("doctor", async |stage| {
+        let lines = async |stage: &Stage, wrong: usize| {
+            let output = stage.product.run(&["doctor"]).await;
+            let said = said(&output);
+            assert_eq!(output.status.success(), wrong == 0, "{said}");
+            assert_eq!(said.lines().filter(|line| line.starts_with("WRONG")).count(), wrong, "{said}");
+            assert!(!said.contains("bmV3") && !said.contains("c2lt"), "a key is in {said}");
+            said
+        };
+        let well = lines(stage, 0).await;
+        for words in [
+            "configuration",
+            "database: reachable",
+            "encryption.keys",
+            "mail",
+            "google.api_url",
+            "google.token_url",
+            "clock",
+        ] {
+            assert!(well.contains(&format!("ok     {words}")), "« {words} » is not in {well}");
+        }
+        // One thing after another goes wrong, and each is named beside the others.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = stage.simulator.url("/calendar/v3").to_string();
+        stage
+            .product
+            .set("SIMONE_GOOGLE__API_URL", &format!("http://{}/api", listener.local_addr().unwrap()));
+        let behind = tokio::spawn(async move {
+            let date = "Date: Tue, 01 Jan 2030 00:00:00 GMT";
+            let answer = format!("HTTP/1.1 404 Not Found\r\n{date}\r\nContent-Length: 0\r\n\r\n");
+            let (mut asked, _) = listener.accept().await.unwrap();
+            let _ = tokio::io::AsyncReadExt::read(&mut asked, &mut [0; 1024]).await;
+            tokio::io::AsyncWriteExt::write_all(&mut asked, answer.as_bytes()).await.unwrap();
+            // Held until it was read.
+            let _ = tokio::io::AsyncReadExt::read_to_end(&mut asked, &mut Vec::new()).await;
+        });
+        let skewed = lines(stage, 1).await;
+        assert!(skewed.contains("WRONG  clock: -"), "{skewed}");
+        behind.await.unwrap();
+        stage.product.set("SIMONE_GOOGLE__API_URL", &api);
+        stage.product.set("SIMONE_GOOGLE__TOKEN_URL", "http://127.0.0.1:1/token");
+        assert!(lines(stage, 1).await.contains("WRONG  google.token_url: 127.0.0.1 cannot be reached"));
+        stage.product.set("SIMONE_MAIL__FOLDER", "/dev/null/mail");
+        assert!(lines(stage, 2).await.contains("WRONG  mail: "));
+        stage.product.set("SIMONE_ENCRYPTION__KEYS", NEW);
+        assert!(
+            lines(stage, 3)
+                .await
+                .contains("WRONG  encryption.keys: what is stored is sealed under the key `test`")
+        );
+        let url = stage.database.url.clone();
+        let nowhere = format!("sqlite:{}", stage.folder.join("none.db").display());
+        stage.product.set("SIMONE_DATABASE__URL", &nowhere);
+        assert!(lines(stage, 3).await.contains("WRONG  database: there is none yet"));
+        assert!(!stage.folder.join("none.db").exists(), "looking makes nothing");
+        stage.product.set("SIMONE_DATABASE__URL", "postgres://nobody:hunter2@127.0.0.1:1/none");
+        assert!(!lines(stage, 3).await.contains("hunter2"));
+        stage.product.set("SIMONE_LISTEN", "nowhere");
+        assert!(lines(stage, 1).await.contains("WRONG  configuration: "));
+        stage.product.set("SIMONE_DATABASE__URL", &url);
     })
     .await;
 }

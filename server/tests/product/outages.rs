@@ -10,7 +10,10 @@ use reqwest::{StatusCode, Url};
 use simone_booking::{Clock as _, SystemClock};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// A stretch of cable between the product and its PostgreSQL.
@@ -19,6 +22,18 @@ struct Cable {
     far: String,
     /// The listener and what it let through; ended by being dropped.
     through: Option<JoinSet<()>>,
+    /// Whether it swallows everything, and breaks nothing.
+    frozen: watch::Sender<bool>,
+}
+
+/// Passes on what comes in, unless the cable is frozen.
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut frozen: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if frozen.wait_for(|frozen| !frozen).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
 }
 
 impl Cable {
@@ -29,21 +44,26 @@ impl Cable {
         let near = SocketAddr::from(([127, 0, 0, 1], free_port()));
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(near.port())).unwrap();
-        (Self { near, far, through: None }, url.to_string())
+        (Self { near, far, through: None, frozen: watch::Sender::new(false) }, url.to_string())
     }
 
     async fn mend(&mut self) {
         let listener =
             eventually("the port is free again", async || TcpListener::bind(self.near).await.ok()).await;
-        let far = self.far.clone();
+        let (far, frozen) = (self.far.clone(), self.frozen.clone());
         let mut through = JoinSet::new();
         through.spawn(async move {
             let mut connections = JoinSet::new();
-            while let Ok((mut near, _)) = listener.accept().await {
-                let far = far.clone();
+            while let Ok((near, _)) = listener.accept().await {
+                let (far, there, back) = (far.clone(), frozen.subscribe(), frozen.subscribe());
                 connections.spawn(async move {
-                    let mut far = TcpStream::connect(far).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    let (near_in, near_out) = near.into_split();
+                    let (far_in, far_out) = TcpStream::connect(far).await.unwrap().into_split();
+                    // One direction that ends ends both.
+                    tokio::select! {
+                        () = pass(near_in, far_out, there) => {}
+                        () = pass(far_in, near_out, back) => {}
+                    }
                 });
             }
         });
@@ -160,6 +180,16 @@ async fn a_database_that_goes_away_and_comes_back() {
 
         cable.mend().await;
         recovers(stage, before).await;
+
+        // A network that swallows everything is the same to those who ask.
+        cable.frozen.send_replace(true);
+        for _ in 0..2 {
+            let page = stage.browser.open("/agenda").await;
+            assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{}", page.describe());
+            page.says(WORDS);
+        }
+        cable.frozen.send_replace(false);
+        stage.sync(ACCOUNT).await;
 
         // Cut in the middle of rounds, again and again.
         for _ in 0..5 {
