@@ -4,6 +4,7 @@
 
 mod keys;
 mod support;
+mod transfer;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -70,6 +70,11 @@ impl Fixture {
         open(&self.url, keys).await
     }
 
+    /// Another database, opened as the product opens its own.
+    pub async fn with_keys_at(&self, url: &str) -> Database {
+        open(url, &[("test", 7)]).await
+    }
+
     /// Changes what is stored, from outside.
     pub async fn execute(&self, sql: &str) -> u64 {
         sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.raw).await.unwrap().rows_affected()
