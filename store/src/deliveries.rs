@@ -102,7 +102,7 @@ impl Database {
         if !any {
             return Ok(Vec::new());
         }
-        let (late, rows): (u64, Vec<(Uuid, String, Vec<u8>, i64)>) = write!(self, |conn| {
+        let (late, rows) = write!(self, |conn| {
             let late = sqlx::query(
                 "UPDATE deliveries SET next_at = NULL, last_error = 'too late' WHERE delivered_at IS NULL AND next_at <= $1",
             )
@@ -110,7 +110,7 @@ impl Database {
             .execute(&mut *conn)
             .await?
             .rows_affected();
-            let rows = sqlx::query_as(
+            let rows: Vec<(Uuid, String, Vec<u8>, i64)> = sqlx::query_as(
             "UPDATE deliveries SET attempts = attempts + 1, next_at = $2
              WHERE delivered_at IS NULL AND next_at <= $1 AND id IN (
                 SELECT id FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1 ORDER BY next_at LIMIT $3)
