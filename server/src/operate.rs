@@ -85,6 +85,9 @@ pub(crate) async fn rotate_keys(config: &Config, rotate: RotateKeys) -> anyhow::
         product.database.rotate_keys(rotate.lost, tell).await.context("stopped half way: run it again")?;
     product.database.close().await;
     say(&format!("Sealed {} values anew under the key `{current}`.", rotation.resealed));
+    if rotation.unopened > 0 {
+        say(&format!("No configured key opens {} values.", rotation.unopened));
+    }
     if !rotation.removable.is_empty() {
         say(&format!(
             "Nothing here is under `{}` any more: take it out of `encryption.keys` and restart. Older copies of the \
@@ -92,7 +95,7 @@ pub(crate) async fn rotate_keys(config: &Config, rotate: RotateKeys) -> anyhow::
             rotation.removable.join("`, `")
         ));
     }
-    if rotation.left.is_empty() {
+    if rotation.left.is_empty() && rotation.unopened == 0 {
         say(&format!("All that is sealed is under `{current}`."));
         return Ok(());
     }

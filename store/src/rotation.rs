@@ -52,6 +52,8 @@ pub struct Progress {
 #[derive(Clone, Debug, Default)]
 pub struct Rotation {
     pub resealed: i64,
+    /// What no configured key opened, whatever key it says it is under.
+    pub unopened: i64,
     /// What is not under the current key, read from the data after the last row was written.
     pub left: Vec<KeyCount>,
     /// Keys that are configured, and that nothing is sealed under any more.
@@ -157,13 +159,13 @@ impl Database {
     /// longer asks for it, and the calendars with such titles are read again from the beginning.
     pub async fn rotate_keys(&self, lost: bool, mut tell: impl FnMut(Progress)) -> StoreResult<Rotation> {
         let mut rotation = Rotation::default();
-        for pass in 0..PASSES {
-            let mut resealed = 0;
+        for _ in 0..PASSES {
+            let before = rotation.resealed;
+            rotation.unopened = 0;
             for sealed in SEALED {
-                resealed += self.reseal_column(sealed, lost && pass == 0, &mut tell).await?;
+                self.reseal_column(sealed, lost, &mut rotation, &mut tell).await?;
             }
-            rotation.resealed += resealed;
-            if resealed == 0 {
+            if rotation.resealed == before {
                 break;
             }
         }
@@ -194,18 +196,20 @@ impl Database {
         &self,
         sealed: &SealedColumn,
         all: bool,
+        rotation: &mut Rotation,
         tell: &mut impl FnMut(Progress),
-    ) -> StoreResult<i64> {
+    ) -> StoreResult<()> {
         let mut of = self.count_sealed(sealed).await?;
         if !all {
             of -= self.count_under(sealed, self.keys.current()).await?;
         }
-        let (mut done, mut resealed, mut after) = (0, 0, None);
+        let (mut done, mut after) = (0, None);
         let mut reread = BTreeSet::new();
         loop {
             let batch = self.reseal_batch(sealed, all, after.as_deref()).await?;
-            resealed += batch.resealed;
+            rotation.resealed += batch.resealed;
             for key in batch.unopened {
+                rotation.unopened += 1;
                 if let (true, "calendar_sync_events", [Key::Id(calendar), ..]) =
                     (all, sealed.table, key.as_slice())
                 {
@@ -220,7 +224,7 @@ impl Database {
         for calendar in reread {
             self.read_again(calendar).await?;
         }
-        Ok(resealed)
+        Ok(())
     }
 
     async fn reseal_batch(

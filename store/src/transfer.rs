@@ -21,6 +21,9 @@ use uuid::Uuid;
 /// Values that one statement binds, below the limits of both databases.
 const BINDS: usize = 15_000;
 
+/// PostgreSQL's code for a lock that was not given in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// Belongs to the schema, not to the data.
 const MIGRATIONS: &str = "_sqlx_migrations";
 
@@ -402,11 +405,17 @@ async fn whole_sqlite(url: &str, side: Side) -> Result<SqliteConnection, Transfe
 /// A connection that has the database to itself: every connection of the product holds a share of the same lock.
 async fn whole_postgres(url: &str, side: Side) -> Result<PgConnection, TransferError> {
     let mut conn = PgConnection::connect(url).await.map_err(|error| TransferError::Reach(side, error))?;
-    let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(database::IN_USE)
-        .fetch_one(&mut conn)
-        .await?;
-    if alone { Ok(conn) } else { Err(TransferError::InUse(side)) }
+    // Whoever has just left may still be seen for a moment.
+    sqlx::query("SET lock_timeout = '2s'").execute(&mut conn).await?;
+    match sqlx::query("SELECT pg_advisory_lock($1)").bind(database::IN_USE).execute(&mut conn).await {
+        Ok(_) => {}
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+            return Err(TransferError::InUse(side));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    sqlx::query("SET lock_timeout = 0").execute(&mut conn).await?;
+    Ok(conn)
 }
 
 async fn sqlite_versions(conn: &mut SqliteConnection) -> Result<Vec<i64>, TransferError> {

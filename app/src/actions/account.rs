@@ -1,6 +1,6 @@
 //! The provider themselves: zone, language, notices, sessions.
 
-use super::{answer_with, done, here, leave_for, settled};
+use super::{done, here, leave_for, settled, unavailable};
 use crate::flash::Flash;
 use crate::page::Here;
 use crate::session::{Session, local_path};
@@ -96,8 +96,14 @@ pub async fn log_out(everywhere: bool) -> Result<(), ServerFnError> {
     if let (Some(session), Some(state)) = (session, use_context::<AppState>())
         && let Err(error) = session.log_out(everywhere).await
     {
-        // Who is not logged out is to know it at once.
-        answer_with(state.trouble(&error, "logging out failed"));
+        // Who is not logged out is to know it.
+        state.trouble(&error, "logging out failed");
+        if error.is_passing() {
+            unavailable();
+        } else {
+            session.flash(Flash::Failed).await;
+            leave_for("/settings/account");
+        }
         return Ok(());
     }
     leave_for("/login?left=1");

@@ -51,17 +51,22 @@ fn here() -> Result<Here, ServerFnError> {
 async fn done(here: &Here, outcome: StoreResult<Flash>, back: Option<&str>, otherwise: &str) {
     let flash = match outcome {
         Ok(flash) => flash,
-        // A message for the next page could not be kept either: the answer itself says it.
-        Err(error) => return answer_with(here.state.trouble(&error, "an action failed")),
+        Err(error) => {
+            here.state.trouble(&error, "an action failed");
+            if error.is_passing() {
+                return unavailable();
+            }
+            Flash::Failed
+        }
     };
     here.session.flash(flash).await;
     leave_for(local_path(back, otherwise));
 }
 
-/// Answers a form with the page of a problem.
-fn answer_with(problem: Problem) {
+/// The database is away or full: a message for the next page could not be kept either, so the answer itself says it.
+fn unavailable() {
     if let Some(options) = use_context::<ResponseOptions>() {
-        options.set_status(problem.status());
+        options.set_status(Problem::Unavailable.status());
     }
 }
 

@@ -224,7 +224,10 @@ async fn a_missing_key_is_refused_until_it_is_said_to_be_lost() {
         let events = rotation.left.iter().find(|left| left.table == "calendar_sync_events").unwrap();
         assert_eq!(events.rows, 1200);
 
+        let rotation = another.rotate_keys(true, |_| {}).await.unwrap();
+        assert!(rotation.unopened > 1200 && rotation.left.is_empty(), "of the same id: {rotation:?}");
         let rotation = new.rotate_keys(true, |_| {}).await.unwrap();
+        assert!(rotation.unopened > 1200, "{rotation:?}");
         assert_eq!((rotation.resealed, under(&rotation.left, "test")), (0, all));
         assert_eq!(new.check_keys().await.unwrap(), Ok(()));
         assert_eq!(fixture.blocks(provider).await, blocks, "what is blocked stays");
