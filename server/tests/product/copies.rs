@@ -10,9 +10,14 @@ use chrono::{Days, TimeDelta};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Starts the product on a copy: on SQLite as it is, on PostgreSQL moved into an empty database.
+/// Starts the product on a copy: on PostgreSQL moved into an empty database, on SQLite as it is.
 async fn restore(stage: &mut Stage, copy: &Path) {
-    let restored = match stage.database.kind {
+    restore_into(stage, copy, stage.database.kind).await;
+}
+
+/// Whatever the copy was made from, either database will do.
+async fn restore_into(stage: &mut Stage, copy: &Path, kind: Kind) {
+    let restored = match kind {
         Kind::Sqlite => Database::of_file(copy),
         Kind::Postgres => {
             let database = Database::create(Kind::Postgres, &stage.folder).await;
@@ -169,7 +174,7 @@ async fn a_copy_whose_access_and_cursor_have_expired() {
         // The access was withdrawn since: its owner is told once, and what was blocked stays.
         assert_eq!(stage.product.stop().await, Some(0));
         stage.simulator.withdraw(ACCOUNT).await;
-        restore(stage, &second).await;
+        restore_into(stage, &second, Kind::Sqlite).await;
         eventually("the connection asks for a new access", async || {
             (stage.status().await.as_deref() == Some("needs_reconnect")).then_some(())
         })
