@@ -77,7 +77,8 @@ async fn fill(url: &str) {
         for table in waiting {
             let of: Vec<_> = columns.iter().filter(|(of, ..)| *of == table).collect();
             let mut written = true;
-            for (number, sparse) in [(1_u128, false), (2, true)] {
+            // Where not everything may be missing at once, the second row is full too.
+            for (number, sparse) in [(1_u128, false), (2, true), (2, false)] {
                 let id = Uuid::from_u128(number);
                 let values: Vec<String> = of
                     .iter()
@@ -87,7 +88,7 @@ async fn fill(url: &str) {
                         "text" => format!("'{number} « é » 🗓 '' \\'"),
                         "bytea" => format!("'\\x00ff{number:02x}'"),
                         "int8" => format!("-{number}"),
-                        "bool" => sparse.to_string(),
+                        "bool" => (number == 1).to_string(),
                         "jsonb" => format!("'{{\"b\": [{number}, 2.5, 1e3, \"é\\n\"], \"a\": null}}'"),
                         "timestamptz" => format!("'2026-03-29T01:30:0{number}.123456Z'"),
                         "date" => format!("'2026-03-2{number}'"),
@@ -103,6 +104,7 @@ async fn fill(url: &str) {
                 match sqlx::query(AssertSqlSafe(sql)).execute(&mut conn).await {
                     Ok(_) => {}
                     Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => written = false,
+                    Err(sqlx::Error::Database(error)) if sparse && error.is_check_violation() => {}
                     Err(error) => panic!("{table}: {error}"),
                 }
             }
