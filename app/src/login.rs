@@ -85,8 +85,7 @@ pub(crate) async fn ask(State(state): State<AppState>, request: Request<Body>) -
     }
     let token = URL_SAFE_NO_PAD.encode(state.ids.bytes::<32>());
     if let Err(error) = state.db.send_login_link(&email, &token, state.clock.now()).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "a login link could not be sent");
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return state.trouble(&error, "a login link could not be sent").status().into_response();
     }
     state.wake.notify_waiters();
     state.wake.notify_one();
@@ -115,7 +114,7 @@ pub(crate) async fn follow(
         Ok(true) => Redirect::to("/agenda").into_response(),
         // The page of a link that does not work says so.
         Ok(false) => Redirect::to(&format!("/login/{}", simple(&token))).into_response(),
-        Err(error) => failed(&error),
+        Err(error) => state.trouble(&error, "logging in failed").status().into_response(),
     }
 }
 
@@ -142,13 +141,8 @@ pub(crate) async fn enter_demo(State(state): State<AppState>, request: Request<B
             Redirect::to(local_path(next.as_deref(), "/agenda")).into_response()
         }
         Ok(false) => StatusCode::NOT_FOUND.into_response(),
-        Err(error) => failed(&error),
+        Err(error) => state.trouble(&error, "logging in failed").status().into_response(),
     }
-}
-
-fn failed(error: &simone_sync::ports::StoreError) -> Response {
-    tracing::error!(error = error as &dyn std::error::Error, "logging in failed");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// What of a token may stand in an address.

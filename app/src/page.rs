@@ -130,9 +130,9 @@ where
                         frame(&here, tab, unread, screen).into_any()
                     }
                     (Err(PageError::Store(error)), _) | (_, Err(error)) => {
-                        tracing::error!(error = &error as &dyn std::error::Error, "a page could not be read");
-                        here.response.set_status(Problem::Failed.status());
-                        frame_problem(Problem::Failed).into_any()
+                        let problem = here.state.trouble(&error, "a page could not be read");
+                        here.response.set_status(problem.status());
+                        frame_problem(problem).into_any()
                     }
                 }
             })}
@@ -232,6 +232,7 @@ fn problem_screen(lang: Lang, problem: Problem) -> Screen {
         Problem::Forbidden => (text!(lang, error.forbidden_title), text!(lang, error.forbidden)),
         Problem::Bad => (text!(lang, error.bad_title), text!(lang, error.bad)),
         Problem::TooLarge => (text!(lang, error.large_title), text!(lang, error.large)),
+        Problem::Unavailable => (text!(lang, error.unavailable_title), text!(lang, error.unavailable)),
         Problem::Failed => (text!(lang, error.failed_title), text!(lang, error.failed)),
     };
     let body = view! {

@@ -15,6 +15,7 @@ use leptos_axum::ResponseOptions;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{ParamSegment, SsrMode, StaticSegment};
+use simone_sync::ports::StoreError;
 
 /// The stylesheet's path: its content's hash is in its name.
 pub const STYLE_PATH: &str = concat!("/assets/", env!("SIMONE_STYLE"));
@@ -102,6 +103,8 @@ pub enum Problem {
     /// Malformed.
     Bad,
     TooLarge,
+    /// The database is away or full: nothing was changed, and another try may work.
+    Unavailable,
     Failed,
 }
 
@@ -112,8 +115,14 @@ impl Problem {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Bad => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// What a failure of the store is to the person who asked.
+    pub const fn of_store(error: &StoreError) -> Self {
+        if error.is_passing() { Self::Unavailable } else { Self::Failed }
     }
 
     /// What stands for a status that something below us answered.
@@ -122,6 +131,7 @@ impl Problem {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Self::NotFound,
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
             status if status.is_client_error() => Self::Bad,
             _ => Self::Failed,
         }

@@ -109,7 +109,9 @@ async fn plain_actions(mut request: Request<Body>, next: Next) -> Response {
         return (parts.status, parts.headers, Body::empty()).into_response();
     }
     match response.status() {
-        status if status.is_client_error() => status.into_response(),
+        status if status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE => {
+            status.into_response()
+        }
         _ => StatusCode::BAD_REQUEST.into_response(),
     }
 }

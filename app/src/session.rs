@@ -6,7 +6,7 @@ use crate::texts::cookie;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
@@ -57,7 +57,7 @@ impl Session {
                 }
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a flash could not be stored")
+                self.shared.state.trouble(&error, "a flash could not be stored");
             }
         }
     }
@@ -143,8 +143,7 @@ pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>,
     let (session, flash) = match find(&state, request.headers()).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the session could not be read");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            return state.trouble(&error, "the session could not be read").status().into_response();
         }
     };
     request.extensions_mut().insert(session.clone());
@@ -152,7 +151,7 @@ pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>,
     if let Some(flash) = flash.filter(|_| is_page(&response))
         && let Err(error) = state.db.clear_flash(&session.key, &flash).await
     {
-        tracing::error!(error = &error as &dyn std::error::Error, "a flash could not be cleared");
+        state.trouble(&error, "a flash could not be cleared");
     }
     let cookie = session.shared.cookie.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(cookie) = cookie {

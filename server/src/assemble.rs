@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::{mail, mailbox, oauth, proxy, worker};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
 use simone_app::AppState;
 use simone_booking::{Clock, Ids, SystemClock};
@@ -26,7 +26,28 @@ pub(crate) struct Product {
 }
 
 impl Product {
+    /// Opens the database, if the configured keys are the ones for it.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let product = Self::open_with_any_keys(config).await?;
+        product.check_keys().await?;
+        Ok(product)
+    }
+
+    /// Refuses keys that do not open what is stored.
+    pub(crate) async fn check_keys(&self) -> anyhow::Result<()> {
+        if let Err(refused) = self.database.check_keys().await? {
+            bail!(
+                "`encryption.keys` does not fit this database: {refused}. Was it taken out too early, or is this the \
+                 database of another installation? Put the key back, behind the current one. If it is lost for good, \
+                 `simone rotate-keys --lost` lets the product start without it: what only it can open (accesses, \
+                 titles) is then asked for and read again; what is blocked stays"
+            );
+        }
+        Ok(())
+    }
+
+    /// Opens the database even when a key is missing.
+    pub(crate) async fn open_with_any_keys(config: &Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Seeded by the system, and cryptographically strong: it makes tokens and nonces too.
         let ids = Arc::new(Ids::new(clock.clone(), rand::make_rng::<StdRng>()));
@@ -83,6 +104,7 @@ impl Product {
             .layer(axum::middleware::from_fn_with_state(trusted, proxy::client_address));
 
         self.database.release_leases().await?;
+        self.database.note_served_key().await?;
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(worker::Worker {
             engine,

@@ -50,7 +50,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let simulator_url = simulator.base_url();
     let public_url: Url = format!("http://127.0.0.1:{}", options.port).parse()?;
     let config = config(&options, &public_url, &simulator_url)?;
-    let product = Product::open(&config).await?;
+    let product = Product::open(&config).await.with_context(|| {
+        format!("the demo's data cannot be used; remove {} to begin afresh", folder.display())
+    })?;
     product.database.set_installation("demo", "yes").await?;
     let provider = NewProvider {
         name: PROVIDER_NAME.to_owned(),

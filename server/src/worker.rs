@@ -56,7 +56,8 @@ pub(crate) async fn run(worker: Worker) {
     }
 }
 
-/// Does one thing again and again: every second, or when rung; in growing pauses while the database is away.
+/// Does one thing again and again: every second, or when rung; in growing pauses while the database is away, which the
+/// log is told once, and once when it is over.
 async fn repeat<F: Future<Output = StoreResult<()>>>(
     worker: &Worker,
     rung: bool,
@@ -67,11 +68,18 @@ async fn repeat<F: Future<Output = StoreResult<()>>>(
     while !worker.stop.is_cancelled() {
         let pause = match act().await {
             Ok(()) => {
+                if troubles > 0 {
+                    tracing::info!(tries = troubles, "over: {trouble}");
+                }
                 troubles = 0;
                 PULSE
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "{trouble}");
+                let error = &error as &dyn std::error::Error;
+                match troubles {
+                    0 => tracing::error!(error, "{trouble}; tried again until it works"),
+                    _ => tracing::debug!(error, "{trouble}"),
+                }
                 troubles += 1;
                 backoff(troubles, 0.0)
             }

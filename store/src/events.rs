@@ -117,7 +117,9 @@ impl Database {
         write!(self, |conn| {
             // The zone of a calendar is that of all its events.
             if plan.zone.is_some() {
-                facts_change!(conn, lease.provider);
+                if !facts_change!(conn, lease.provider) {
+                    return Err(StoreError::LeaseLost.into());
+                }
                 check_lease!(self, conn, lease);
             } else if plan.changes_facts() {
                 events_change!(self, conn, lease, plan.calendar, &plan.touched);

@@ -1,6 +1,7 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+mod backup;
 mod choices;
 mod connect;
 pub mod crypto;
@@ -11,10 +12,14 @@ mod events;
 mod notices;
 mod providers;
 mod prune;
+pub mod rotation;
 mod rounds;
+pub mod sealed;
 pub mod sessions;
+pub mod transfer;
 pub mod views;
 
+pub use backup::{BackupError, backup};
 pub use crypto::{Keyring, Sealed};
 pub use database::{Database, OpenError, Options};
 pub use providers::NewProvider;

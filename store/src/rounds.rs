@@ -343,23 +343,32 @@ impl RoundStore for Database {
         refresh: Option<&SecretString>,
     ) -> StoreResult<bool> {
         let access = self.seal_token("access_token", connection, access);
-        let refresh = refresh
-            .map_or_else(|| seal.to_vec(), |refresh| self.seal_token("refresh_token", connection, refresh));
-        let replaced = write!(self, |conn| {
-            Ok(sqlx::query(
-            "UPDATE calendar_connections SET access_token = $3, access_expires_at = $4, refresh_token = $5
-             WHERE id = $1 AND refresh_token = $2"
-        )
-        .bind(connection.0)
-        .bind(seal)
-        .bind(&access)
-        .bind(access_expires_at)
-        .bind(&refresh)
-        .execute(&mut *conn)
-        .await?
-        .rows_affected())
-        })?;
-        Ok(replaced > 0)
+        let refresh = refresh.map(|refresh| self.seal_token("refresh_token", connection, refresh));
+        let mut seal = seal.to_vec();
+        loop {
+            let replaced = write!(self, |conn| {
+                Ok(sqlx::query(
+                    "UPDATE calendar_connections SET access_token = $3, access_expires_at = $4, refresh_token = $5
+                     WHERE id = $1 AND refresh_token = $2",
+                )
+                .bind(connection.0)
+                .bind(&seal)
+                .bind(&access)
+                .bind(access_expires_at)
+                .bind(refresh.as_ref().unwrap_or(&seal))
+                .execute(&mut *conn)
+                .await?
+                .rows_affected())
+            })?;
+            if replaced > 0 {
+                return Ok(true);
+            }
+            // A rotation of keys may have sealed the very same token anew.
+            match self.same_token(connection.0, &seal).await? {
+                Some(anew) => seal = anew,
+                None => return Ok(false),
+            }
+        }
     }
 
     async fn flag_reconnect(

@@ -31,6 +31,11 @@ impl StoreError {
     pub fn database(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Database(error.into())
     }
+
+    /// Whether another try may succeed without anyone changing the program: the database is away, full or busy.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(_))
+    }
 }
 
 pub type StoreResult<T> = Result<T, StoreError>;

@@ -20,7 +20,12 @@ pub fn CalendarsPage() -> impl IntoView {
 async fn load(here: Here) -> Result<Screen, PageError> {
     let lang = here.lang;
     // A calendar that was added or renamed on the platform shows up when the settings are opened.
-    if here.state.db.refresh_calendars(here.provider_id(), here.now).await? {
+    let refreshed = here.state.db.refresh_calendars(here.provider_id(), here.now).await;
+    if refreshed.unwrap_or_else(|error| {
+        // On a full disk there is still much to read.
+        here.state.trouble(&error, "the list of calendars could not be asked for anew");
+        false
+    }) {
         here.state.wake.notify_waiters();
         here.state.wake.notify_one();
     }

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
 mod commands;
+mod copies;
 mod crashes;
 mod dead_grant;
 mod disconnecting;
+mod keys;
 mod neighbours;
+mod outages;
 mod refusals;
 mod security;
 mod story;
