@@ -12,6 +12,7 @@ mod faults;
 mod google;
 mod html;
 mod page;
+mod push;
 mod requests;
 mod simulator;
 mod state_file;
@@ -22,8 +23,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::routing::post;
+use axum::{Extension, Router, middleware};
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -112,13 +115,35 @@ impl Drop for Running {
 /// One router for all platforms. Faults and the log of requests apply to the platforms, not to the controls
 /// and the page.
 fn router(simulator: Arc<Simulator>) -> Router {
-    let platforms = google::router()
+    let faulty = middleware::from_fn_with_state(simulator.clone(), faults::apply);
+    let platforms = google::router().layer(CompressionLayer::new()).layer(faulty.clone());
+    // What stands in a batch is a request like any other.
+    let inner = google::batch::Inner(overridable(platforms.clone().with_state(simulator.clone())));
+    let batches = Router::new()
+        .route("/batch/calendar/v3", post(google::batch::batch))
+        .layer(Extension(inner))
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(simulator.clone(), faults::apply));
-    Router::new()
+        .layer(faulty);
+    let all = Router::new()
         .merge(platforms)
+        .merge(batches)
         .merge(control::router())
         .merge(page::router())
+        .layer(middleware::from_fn_with_state(simulator.clone(), push::tell))
         .layer(middleware::from_fn_with_state(simulator.clone(), state_file::keep))
-        .with_state(simulator)
+        .with_state(simulator);
+    overridable(all)
+}
+
+/// Lets a client that can only post name the method it means. This comes before the routes are looked at.
+fn overridable(router: Router) -> Router {
+    let meant = |mut request: Request| async {
+        let method =
+            request.headers().get("x-http-method-override").map(|name| Method::from_bytes(name.as_bytes()));
+        if let (&Method::POST, Some(Ok(method))) = (request.method(), method) {
+            *request.method_mut() = method;
+        }
+        request
+    };
+    Router::new().fallback_service(router).layer(middleware::map_request(meant))
 }

@@ -1,30 +1,9 @@
 //! Scopes: which exist, how they are written, how the consent page words them (2.8).
 
+use crate::google::schema;
 use crate::html::Language;
 
 const PREFIX: &str = "https://www.googleapis.com/auth/";
-
-/// Calendar scopes, without their prefix.
-const CALENDAR: [&str; 18] = [
-    "calendar",
-    "calendar.readonly",
-    "calendar.acls",
-    "calendar.acls.readonly",
-    "calendar.app.created",
-    "calendar.calendarlist",
-    "calendar.calendarlist.readonly",
-    "calendar.calendars",
-    "calendar.calendars.readonly",
-    "calendar.events",
-    "calendar.events.readonly",
-    "calendar.events.freebusy",
-    "calendar.events.owned",
-    "calendar.events.owned.readonly",
-    "calendar.events.public.readonly",
-    "calendar.freebusy",
-    "calendar.settings.readonly",
-    "calendar.addons.execute",
-];
 
 pub(crate) const EVERYTHING: &str = "https://www.googleapis.com/auth/calendar";
 pub(crate) const EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
@@ -43,7 +22,8 @@ pub(crate) fn canonical(scope: &str) -> Option<String> {
         }
         _ => {
             let name = scope.strip_prefix(PREFIX)?;
-            CALENDAR.contains(&name).then(|| scope.to_owned())
+            (schema::scope_wording(name).is_some() || name == "calendar.addons.execute")
+                .then(|| scope.to_owned())
         }
     }
 }
@@ -90,7 +70,7 @@ pub(crate) fn wording(scope: &str, language: Language) -> String {
         "openid" => ("Vous associer à vos données personnelles", "Associate you with your personal info"),
         "userinfo.email" => ("Voir votre adresse e-mail", "See your email address"),
         "userinfo.profile" => ("Voir vos informations personnelles", "See your personal info"),
-        other => (other, other),
+        other => return schema::scope_wording(other).unwrap_or(other).to_owned(),
     };
     language.pick(french, english).to_owned()
 }
