@@ -20,7 +20,7 @@ use crate::requests;
 use crate::simulator::Simulator;
 
 /// The largest request that is read.
-const LARGEST: usize = 2 * 1024 * 1024;
+pub(crate) const LARGEST: usize = 2 * 1024 * 1024;
 
 /// One fault as it is set and listed. See the README for each kind.
 #[derive(Clone, Debug, Deserialize, Serialize)]

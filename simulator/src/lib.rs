@@ -23,8 +23,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::Method;
+use axum::http::{Method, header};
 use axum::routing::post;
 use axum::{Extension, Router, middleware};
 use chrono::{DateTime, Utc};
@@ -137,13 +138,25 @@ fn router(simulator: Arc<Simulator>) -> Router {
 
 /// Lets a client that can only post name the method it means. This comes before the routes are looked at.
 fn overridable(router: Router) -> Router {
-    let meant = |mut request: Request| async {
-        let method =
-            request.headers().get("x-http-method-override").map(|name| Method::from_bytes(name.as_bytes()));
-        if let (&Method::POST, Some(Ok(method))) = (request.method(), method) {
-            *request.method_mut() = method;
+    Router::new().fallback_service(router).layer(middleware::map_request(overridden))
+}
+
+async fn overridden(request: Request) -> Request {
+    let name = request.headers().get("x-http-method-override").filter(|_| request.method() == Method::POST);
+    let Some(Ok(method)) = name.map(|name| Method::from_bytes(name.as_bytes())) else { return request };
+    let (mut parts, mut body) = request.into_parts();
+    parts.method = method;
+    let kind =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if parts.method == Method::GET && kind.starts_with("application/x-www-form-urlencoded") {
+        // A query that was too long for an address comes as a form. One that cannot be read counts as empty.
+        let form = to_bytes(body, faults::LARGEST).await.unwrap_or_default();
+        body = Body::empty();
+        let before = parts.uri.query().map_or_else(String::new, |query| format!("{query}&"));
+        let target = format!("{}?{before}{}", parts.uri.path(), String::from_utf8_lossy(&form));
+        if let Ok(uri) = target.parse() {
+            parts.uri = uri;
         }
-        request
-    };
-    Router::new().fallback_service(router).layer(middleware::map_request(meant))
+    }
+    Request::from_parts(parts, body)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::Value;
 
 use super::acl::{Rule, Scope};
@@ -172,7 +172,7 @@ pub(super) async fn delete(
     check_own(&world.google, &caller, &access, &rule.scope, None)?;
     let now = world.now();
     world.google.share(now, &access.id, rule.scope, None);
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }
 
 fn set(

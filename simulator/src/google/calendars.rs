@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
@@ -185,7 +185,7 @@ pub(super) async fn delete(
     }
     let now = world.now();
     world.google.delete_calendar(now, &access.id);
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }
 
 /// Deletes all events of a primary calendar.
@@ -213,7 +213,7 @@ pub(super) async fn clear(
     if !gone.is_empty() {
         calendar.touch(stamp, &gone);
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }
 
 /// Google asks for an administrator of the organisation; here the calendar's owner counts as one.
@@ -241,5 +241,5 @@ pub(super) async fn transfer(
     calendar.owner = Some(to.clone());
     world.google.share(now, &access.id, Scope::user(&to), Some(Role::Owner));
     world.google.put_on_list(now, &to, &access.id, 16);
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }

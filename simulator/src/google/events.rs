@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::Value;
 
 use super::errors::ApiError;
@@ -218,7 +218,7 @@ pub(super) async fn delete(
         check_version(&world.google, &access, &event, &headers)?;
     }
     editor(&mut world, &caller, &access, &query)?.delete(&event)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }
 
 /// `move`, which is a word of Rust's.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::calendar_list::{closest_color, shown};
@@ -115,7 +115,7 @@ pub(super) async fn delete(
     google.change_entry(clock.now(), &caller.email, before["id"].as_str().unwrap_or_default(), |entry| {
         entry.deleted = true;
     });
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }
 
 fn check_version(headers: &HeaderMap, entry: &Value) -> Result<(), ApiError> {

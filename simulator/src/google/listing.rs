@@ -122,7 +122,8 @@ struct Wanted {
     to: Option<DateTime<Utc>>,
     updated_from: Option<DateTime<Utc>>,
     order: Option<Order>,
-    text: Option<String>,
+    /// Of the free text, in lower case.
+    terms: Vec<String>,
     ical_uid: Option<String>,
     /// Kind, name and value.
     properties: Vec<(&'static str, String, String)>,
@@ -195,7 +196,13 @@ impl Wanted {
             to,
             updated_from: query.instant("updatedMin")?,
             order,
-            text: query.get("q").map(str::to_lowercase),
+            terms: query
+                .get("q")
+                .unwrap_or_default()
+                .to_lowercase()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
             ical_uid: query.get("iCalUID").map(str::to_owned),
             properties,
             constraints: settings.property_constraints,
@@ -208,12 +215,30 @@ impl Wanted {
             && self.ical_uid.as_ref().is_none_or(|uid| *uid == event.ical_uid)
             && self.updated_from.is_none_or(|from| event.updated >= from.timestamp_micros())
             && self.takes_properties(event)
-            && self.text.as_ref().is_none_or(|text| {
-                ["summary", "description", "location"]
-                    .iter()
-                    .filter_map(|name| event.text(name))
-                    .any(|field| field.to_lowercase().contains(text.as_str()))
-            })
+            && self.takes_text(event)
+    }
+
+    /// Each term begins a word of some field (6.1).
+    fn takes_text(&self, event: &Event) -> bool {
+        if self.terms.is_empty() {
+            return true;
+        }
+        let people = event.content.get("attendees").and_then(Value::as_array).into_iter().flatten();
+        let people = people.flat_map(|attendee| [&attendee["displayName"], &attendee["email"]]);
+        let fields: Vec<String> = ["summary", "description", "location"]
+            .iter()
+            .filter_map(|name| event.text(name))
+            .chain(people.filter_map(Value::as_str))
+            .chain([event.organizer.email.as_str()])
+            .chain(event.organizer.name.as_deref())
+            .map(str::to_lowercase)
+            .collect();
+        let begins_word = |field: &String, term: &str| {
+            field
+                .match_indices(term)
+                .any(|(at, _)| !field[..at].chars().next_back().is_some_and(char::is_alphanumeric))
+        };
+        self.terms.iter().all(|term| fields.iter().any(|field| begins_word(field, term)))
     }
 
     fn takes_properties(&self, event: &Event) -> bool {

@@ -103,7 +103,7 @@ pub(crate) struct Entry {
     pub changed: u64,
     /// Sync tokens for this calendar's events issued before are no longer valid for this account.
     pub sync_from: Stamp,
-    /// The account's role in a state file from before calendars had rules; see `Google::from_older`.
+    /// The account's role in a state file from before calendars had rules; see `Google::upgraded`.
     #[serde(default, rename = "role", skip_serializing)]
     pub older_role: Option<Role>,
 }
@@ -365,7 +365,7 @@ impl Google {
     }
 
     /// Brings what an older program has kept into today's shape: roles become rules.
-    pub fn from_older(mut self) -> Self {
+    pub fn upgraded(mut self) -> Self {
         for account in &mut self.accounts {
             for entry in &mut account.entries {
                 let Some(role) = entry.older_role.take().filter(|_| !entry.deleted) else { continue };

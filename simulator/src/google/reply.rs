@@ -129,13 +129,8 @@ pub(super) fn resource(
 ) -> Result<Response, ApiError> {
     let fields = query.fields(schema)?;
     let etag = body["etag"].as_str().and_then(|etag| HeaderValue::from_str(etag).ok());
-    let mut answer = HeaderMap::new();
+    let mut answer = usual_headers();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
-    answer.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, no-store, max-age=0, must-revalidate"),
-    );
-    answer.insert(header::VARY, HeaderValue::from_static("Origin, X-Origin, Referer"));
     if let Some(etag) = etag {
         if reading && names_etag(headers.get_all(header::IF_NONE_MATCH).iter(), &etag) {
             answer.insert(header::ETAG, etag);
@@ -151,6 +146,21 @@ pub(super) fn resource(
     let text = if query.is_pretty() { serde_json::to_vec_pretty(&body) } else { serde_json::to_vec(&body) };
     let text = text.expect("a JSON value can be written as JSON");
     Ok((answer, Body::from(text)).into_response())
+}
+
+fn usual_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store, max-age=0, must-revalidate"),
+    );
+    headers.insert(header::VARY, HeaderValue::from_static("Origin, X-Origin, Referer"));
+    headers
+}
+
+/// The answer of what returns nothing. It has headers: Google's Python client reads no part of a batch without.
+pub(super) fn nothing() -> Response {
+    (StatusCode::NO_CONTENT, usual_headers()).into_response()
 }
 
 /// Refuses a write whose `If-Match` names another version.

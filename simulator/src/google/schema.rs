@@ -60,7 +60,8 @@ pub(super) fn misfit(schema: &'static Value, value: &Value) -> Option<String> {
         (Some("array"), Value::Array(items)) => {
             return items.iter().find_map(|item| misfit(&schema["items"], item));
         }
-        (Some("string"), value) => value.is_string(),
+        // Of 64 bits they are strings, and may come as numbers (3).
+        (Some("string"), value) => value.is_string() || (schema["format"] == "int64" && value.is_i64()),
         (Some("boolean"), value) => value.is_boolean(),
         // Numbers may come as strings (3).
         (Some("integer"), value) => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use url::Url;
@@ -201,5 +201,5 @@ pub(super) async fn stop(
     if channels.len() == before {
         return Err(ApiError::no_channel(id, &caller.client));
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }
