@@ -117,17 +117,20 @@ impl Drop for Running {
 /// and the page.
 fn router(simulator: Arc<Simulator>) -> Router {
     let faulty = middleware::from_fn_with_state(simulator.clone(), faults::apply);
-    let platforms = google::router().layer(CompressionLayer::new()).layer(faulty.clone());
+    let packed = middleware::map_request(google::front::unpacked_for_others);
+    let platforms =
+        google::router().layer(CompressionLayer::new()).layer(packed.clone()).layer(faulty.clone());
     // What stands in a batch is a request like any other.
     let inner = google::batch::Inner(overridable(platforms.clone().with_state(simulator.clone())));
     let batches = Router::new()
         .route("/batch/calendar/v3", post(google::batch::batch))
         .layer(Extension(inner))
         .layer(CompressionLayer::new())
+        .layer(packed)
         .layer(faulty);
+    let platforms = platforms.merge(batches).layer(middleware::from_fn(google::front::across_origins));
     let all = Router::new()
         .merge(platforms)
-        .merge(batches)
         .merge(control::router())
         .merge(page::router())
         .layer(middleware::from_fn_with_state(simulator.clone(), push::tell))

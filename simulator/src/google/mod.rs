@@ -15,6 +15,7 @@ pub(crate) mod errors;
 pub(crate) mod events;
 mod fields;
 mod free_busy;
+pub(crate) mod front;
 mod guard;
 mod list_entries;
 pub(crate) mod listing;

@@ -55,8 +55,10 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The body of a listing that has no more than items and tokens.
-    pub fn into_body(self, kind: &str, etag: u64) -> Value {
+    /// The body of a listing that has no more than items and tokens. `of`: what it is a listing of.
+    pub fn into_body(self, kind: &str, of: u64) -> Value {
+        let shown: Vec<_> = self.items.iter().map(Value::to_string).collect();
+        let etag = hash((of, shown));
         let mut body = json!({"kind": kind, "etag": format!("\"p{etag:x}\""), "items": self.items});
         if let Some(token) = self.next_page_token {
             body["nextPageToken"] = token.into();

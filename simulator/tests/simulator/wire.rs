@@ -126,6 +126,10 @@ async fn answers_are_compressed_and_pretty_as_asked() {
     let packed = get(url.clone()).header("accept-encoding", "gzip").send().await.unwrap();
     assert_eq!(packed.headers()["content-encoding"], "gzip");
     let packed = packed.bytes().await.unwrap();
+    let silent =
+        raw.get(&url).bearer_auth(&sim.token).header("user-agent", "test").header("accept-encoding", "gzip");
+    let silent = silent.send().await.unwrap();
+    assert!(silent.headers().get("content-encoding").is_none(), "the agent does not say gzip");
     let plain = get(url).send().await.unwrap();
     assert!(plain.headers().get("content-encoding").is_none());
     assert_eq!(plain.headers()["content-type"], "application/json; charset=UTF-8");
@@ -210,6 +214,37 @@ async fn a_post_can_mean_another_method() {
 }
 
 #[tokio::test]
+async fn pages_of_other_origins_may_ask() {
+    let sim = Sim::start().await;
+    let asked = sim
+        .request(Method::OPTIONS, EVENTS)
+        .header("origin", "http://localhost:5173")
+        .header("access-control-request-method", "PATCH")
+        .header("access-control-request-headers", "authorization,if-match")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(asked.status(), 200);
+    assert_eq!(asked.headers()["access-control-allow-origin"], "http://localhost:5173");
+    assert_eq!(asked.headers()["access-control-allow-headers"], "authorization,if-match");
+    assert!(asked.headers()["access-control-allow-methods"].to_str().unwrap().contains("PATCH"));
+    let got =
+        sim.request(Method::GET, EVENTS).header("origin", "http://localhost:5173").send().await.unwrap();
+    assert_eq!(
+        (got.status().as_u16(), &got.headers()["access-control-allow-origin"]),
+        (200, &"http://localhost:5173".parse().unwrap())
+    );
+    let control = sim
+        .http
+        .get(sim.url("/_control/accounts"))
+        .header("origin", "http://localhost:5173")
+        .send()
+        .await
+        .unwrap();
+    assert!(control.headers().get("access-control-allow-origin").is_none(), "the controls are not for pages");
+}
+
+#[tokio::test]
 async fn common_parameters_are_checked() {
     let sim = Sim::start().await;
     let ok = format!("{EVENTS}?alt=json&key=abc&prettyPrint=true&quotaUser=u&userIp=1.2.3.4&unknown=1");
@@ -229,7 +264,9 @@ async fn what_has_not_changed_is_not_sent_again() {
         format!("{EVENTS}/{id}"),
         EVENTS.to_owned(),
         "/calendars/primary".to_owned(),
+        "/users/me/calendarList".to_owned(),
         "/users/me/calendarList/primary".to_owned(),
+        "/users/me/settings".to_owned(),
         "/users/me/settings/locale".to_owned(),
         "/calendars/primary/acl".to_owned(),
     ] {
