@@ -157,3 +157,14 @@ async fn unknown_switches_and_values_are_refused() {
     let settings = sim.observe("settings").await;
     assert_eq!((&settings["quota_status"], &settings["batch_limit"]), (&json!(403), &json!(50)));
 }
+
+#[tokio::test]
+async fn the_readme_names_every_switch_with_its_default() {
+    let sim = Sim::start().await;
+    let readme = include_str!("../../README.md");
+    for (name, value) in sim.observe("settings").await.as_object().unwrap() {
+        let row = readme.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
+        let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+        assert!(row.contains(&format!("`{value}`")), "{name} is {value}: {row}");
+    }
+}
