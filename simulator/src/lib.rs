@@ -33,6 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower_http::compression::CompressionLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::connection::{Connection, Listener};
 use crate::simulator::Simulator;
@@ -118,13 +119,17 @@ impl Drop for Running {
 fn router(simulator: Arc<Simulator>) -> Router {
     let faulty = middleware::from_fn_with_state(simulator.clone(), faults::apply);
     let packed = middleware::map_request(google::front::unpacked_for_others);
-    let platforms =
-        google::router().layer(CompressionLayer::new()).layer(packed.clone()).layer(faulty.clone());
+    let platforms = google::router()
+        .layer(RequestDecompressionLayer::new())
+        .layer(CompressionLayer::new())
+        .layer(packed.clone())
+        .layer(faulty.clone());
     // What stands in a batch is a request like any other.
     let inner = google::batch::Inner(overridable(platforms.clone().with_state(simulator.clone())));
     let batches = Router::new()
         .route("/batch/calendar/v3", post(google::batch::batch))
         .layer(Extension(inner))
+        .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
         .layer(packed)
         .layer(faulty);

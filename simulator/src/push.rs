@@ -99,8 +99,8 @@ fn plan(world: &mut World, message: Message) -> Plan {
         push: true,
     });
     let has = |kind: Kind| struck.iter().any(|fault| fault.kind == kind);
-    let late: u64 =
-        struck.iter().filter(|fault| fault.kind == Kind::PushLate).filter_map(|fault| fault.ms).sum();
+    let late = struck.iter().filter(|fault| fault.kind == Kind::PushLate).filter_map(|fault| fault.ms);
+    let late = late.fold(0, u64::saturating_add);
     let settings = &world.google.settings;
     Plan {
         message,
@@ -148,7 +148,7 @@ async fn deliver(simulator: Weak<Simulator>, client: reqwest::Client, plan: Plan
                 break;
             }
             pause(wait).await;
-            wait *= 2;
+            wait = wait.saturating_mul(2);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What any client relies on: credentials, scopes, `fields`, gzip, quotas, odd addresses (2.8, 3, 10, 11).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
@@ -211,6 +213,33 @@ async fn a_post_can_mean_another_method() {
     let from_get =
         sim.request(Method::GET, &event).header("x-http-method-override", "DELETE").send().await.unwrap();
     assert_eq!(from_get.status(), 200, "only a post means something else");
+}
+
+/// `{"summary": "Packed", …}`, as `gzip` packs it.
+const PACKED: &str = "H4sIAAAAAAACA6tWKi7NzU0sqlSyUlAKSEzOTk1R0lFQKi5JLCoBClUrpSSWpILkjAyMzHUNjHWNDJRqgQpS81KwSxsq1dYCALBo+NZVAAAA";
+
+/// Google's Java and .NET clients pack what they send.
+#[tokio::test]
+async fn bodies_may_come_packed() {
+    let sim = Sim::start().await;
+    let send = |encoding: &'static str| {
+        sim.request(Method::POST, EVENTS)
+            .header("content-type", "application/json")
+            .header("content-encoding", encoding)
+            .body(STANDARD.decode(PACKED).unwrap())
+            .send()
+    };
+    let made: Value = send("gzip").await.unwrap().json().await.unwrap();
+    assert_eq!(made["summary"], "Packed");
+    assert_eq!(send("br").await.unwrap().status(), 415);
+    let broken = sim
+        .request(Method::POST, EVENTS)
+        .header("content-encoding", "gzip")
+        .body("nonsense")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(broken.status(), 400);
 }
 
 #[tokio::test]
