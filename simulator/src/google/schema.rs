@@ -24,6 +24,12 @@ pub(super) fn scope_wording(name: &str) -> Option<&'static str> {
     DISCOVERY["auth"]["oauth2"]["scopes"][format!("{PREFIX}{name}")]["description"].as_str()
 }
 
+/// The scopes that the API has, whole.
+#[cfg(test)]
+pub(super) fn scope_names() -> impl Iterator<Item = &'static String> {
+    DISCOVERY["auth"]["oauth2"]["scopes"].as_object().into_iter().flat_map(|scopes| scopes.keys())
+}
+
 /// The schema of a name, such as `Event`.
 pub(super) fn named(name: &str) -> &'static Value {
     &DISCOVERY["schemas"][name]

@@ -38,6 +38,7 @@ pub fn check(http_method: &str, path: &str, reply: &Reply) -> Option<String> {
         .filter(|(_, method, template, _)| *method == http_method && fits(template))
         .min_by_key(|(_, _, template, _)| template.matches('{').count())?;
     if !(200..300).contains(&reply.status) {
+        check_error(id, reply);
         return None;
     }
     match schema {
@@ -50,6 +51,16 @@ pub fn check(http_method: &str, path: &str, reply: &Reply) -> Option<String> {
         None => assert_eq!((reply.status, reply.body.as_str()), (204, Some("")), "{id}"),
     }
     Some(id.to_owned())
+}
+
+/// Errors have Google's envelope (3.1), which its description of the API leaves out; a fault's page has none.
+fn check_error(id: &str, reply: &Reply) {
+    let Some(error) = reply.body.get("error") else { return };
+    assert_eq!(error["code"], reply.status, "{id}: {error}");
+    assert!(error["message"].is_string(), "{id}: {error}");
+    for name in ["domain", "reason", "message"] {
+        assert!(error["errors"][0][name].is_string(), "{id}: {error}");
+    }
 }
 
 /// Where and how a value departs from a schema.
