@@ -76,7 +76,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
                 bail!("this database belongs to the demo: `serve` needs one of its own (database.url)");
             }
             say(&format!("simone is at {}", config.public_url));
-            product.serve(&config, None).await
+            product.serve(&config, None, assemble::stop_signal()).await
         }
         Command::Simulate(Simulate { port, seed, state_file }) => {
             let options =

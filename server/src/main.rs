@@ -4,10 +4,12 @@ mod assemble;
 mod cli;
 mod config;
 mod demo;
+mod live;
 mod mail;
 mod mailbox;
 mod oauth;
 mod proxy;
+mod serve;
 mod worker;
 
 use clap::Parser;
