@@ -226,7 +226,9 @@ function lost() {
 function found() {
   clearTimeout(away);
   away = undefined;
+  if (hint.hidden) return;
   hint.hidden = true;
+  voice.textContent = '';
 }
 
 if (main && hint && voice && parts(document).size) {

@@ -12,7 +12,7 @@ async function mark(page: Page): Promise<() => Promise<void>> {
   return async () => expect(await page.evaluate(() => 'mark' in window), 'the page was not reloaded').toBe(true);
 }
 
-const hint = (page: Page) => page.getByText(/^Hors ligne\s: données de \d+:\d\d$/);
+const hint = (page: Page) => page.locator('[data-live-hint]').filter({ hasText: /^Hors ligne\s: données de \d+:\d\d$/ });
 const voice = (page: Page) => page.locator('[data-live-voice]');
 
 /** What another device of the same person does. */
