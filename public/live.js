@@ -7,6 +7,8 @@
 const MINUTE = 60_000;
 /** How long the connection may be away before it is said. */
 const PATIENCE = 4_000;
+/** How long an answer to a link or a form may take before the page counts as still being read. */
+const DEPARTURE = 15_000;
 /** The wait after a refusal, doubled up to the longest. */
 const SHORTEST_WAIT = 2_000;
 const LONGEST_WAIT = MINUTE;
@@ -25,6 +27,7 @@ const waiting = new Map();
 let source;
 let told;
 let refreshing = false;
+let leaving;
 let tick;
 let away;
 let wait = SHORTEST_WAIT;
@@ -32,7 +35,7 @@ let wait = SHORTEST_WAIT;
 const parts = (page) => new Map([...page.querySelectorAll('[data-live]')].map((part) => [part.dataset.live, part]));
 
 function listen() {
-  if (source || document.hidden) return;
+  if (source || isIdle()) return;
   source = new EventSource(`/live?since=${encodeURIComponent(stamp)}`);
   source.onopen = () => {
     wait = SHORTEST_WAIT;
@@ -58,6 +61,23 @@ function hush() {
   clearTimeout(tick);
 }
 
+/** Nobody reads the page, or a link or a form has been sent off, which a reload would call back. */
+const isIdle = () => document.hidden || leaving !== undefined;
+
+function leave() {
+  hush();
+  clearTimeout(away);
+  away = undefined;
+  clearTimeout(leaving);
+  leaving = setTimeout(stay, DEPARTURE);
+}
+
+function stay() {
+  clearTimeout(leaving);
+  leaving = undefined;
+  refresh(true);
+}
+
 function later(pause) {
   clearTimeout(tick);
   tick = setTimeout(() => refresh(false), pause);
@@ -65,7 +85,7 @@ function later(pause) {
 
 /** Fetches the page again. `announced`: because something has changed, not because time has passed. */
 async function refresh(announced) {
-  if (refreshing || document.hidden) return;
+  if (refreshing || isIdle()) return;
   refreshing = true;
   const asked = told;
   try {
@@ -76,17 +96,19 @@ async function refresh(announced) {
       signal: AbortSignal.timeout(20_000),
     });
     if (answer.status >= 429) throw new Error(`${answer.status}`);
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const html = await answer.text();
+    if (isIdle()) return;
+    const page = new DOMParser().parseFromString(html, 'text/html');
     // Logged out, or no longer there: only a new page can say so.
     if (!answer.ok || !page.querySelector('main[data-stamp]')) return location.reload();
     found();
     show(page, announced);
   } catch {
-    lost();
+    if (!isIdle()) lost();
   } finally {
     refreshing = false;
   }
-  if (document.hidden) return;
+  if (isIdle()) return;
   if (told !== asked && told !== stamp) return refresh(true);
   if (source) later(MINUTE);
   else if (hint.hidden) listen();
@@ -238,8 +260,9 @@ if (main && hint && voice && parts(document).size) {
   document.addEventListener('reset', () => setTimeout(settle));
   addEventListener('online', () => refresh(true));
   addEventListener('offline', () => refresh(false));
-  addEventListener('pagehide', hush);
-  addEventListener('pageshow', ({ persisted }) => persisted && refresh(true));
+  addEventListener('beforeunload', leave);
+  addEventListener('pagehide', leave);
+  addEventListener('pageshow', ({ persisted }) => persisted && stay());
   listen();
   if (!document.hidden) later(MINUTE);
 }

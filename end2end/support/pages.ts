@@ -63,7 +63,10 @@ export function complaints(context: BrowserContext): string[] {
   const found: string[] = [];
   const refusedPages = new Set<string>();
   context.on('response', (response) => {
-    if (response.request().isNavigationRequest() && response.status() >= 400 && response.status() < 500) {
+    const request = response.request();
+    // A page that is gone when it renews itself says so, too.
+    const isPage = request.isNavigationRequest() || 'simone-refresh' in request.headers();
+    if (isPage && response.status() >= 400 && response.status() < 500) {
       refusedPages.add(response.url());
     }
   });

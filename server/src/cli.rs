@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{assemble, config::Config, demo, say};
+use crate::{assemble, bench, config::Config, demo, say};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -31,6 +31,9 @@ enum Command {
     Simulate(Simulate),
     /// Brings the database's schema up to date.
     Migrate,
+    /// Measures what the product costs. Needs nothing set up.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Manages providers.
     #[command(subcommand)]
     Provider(ProviderCommand),
@@ -87,6 +90,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             running.stop().await;
             Ok(())
         }
+        Command::Bench(bench) => bench::run(bench).await,
         Command::Migrate => {
             let config = Config::load(&cli.config)?;
             let product = assemble::Product::open(&config).await?;

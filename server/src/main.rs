@@ -1,6 +1,7 @@
 //! `simone`: keeps each provider's Google and Outlook calendars and Simone in agreement.
 
 mod assemble;
+mod bench;
 mod cli;
 mod config;
 mod demo;
