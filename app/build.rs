@@ -28,9 +28,10 @@ fn main() -> std::io::Result<()> {
     css += &utilities(Path::new("src"))?;
     let css = minified(&css);
 
-    let live = fs::read_to_string("../public/live.js")?;
+    let live = without_comments(&fs::read_to_string("../public/live.js")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("style.css"), &css)?;
+    fs::write(out.join("live.js"), &live)?;
     println!("cargo::rustc-env=SIMONE_STYLE=style-{}.css", hash(&css));
     println!("cargo::rustc-env=SIMONE_LIVE=live-{}.js", hash(&live));
     fs::write(out.join("i18n.rs"), texts())
@@ -42,6 +43,14 @@ fn hash(content: &str) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// A script without indentation and comments, which stand on lines of their own.
+fn without_comments(script: &str) -> String {
+    let is_code = |line: &&str| {
+        !line.is_empty() && !["//", "/*", "* ", "*/"].iter().any(|begins| line.starts_with(begins))
+    };
+    script.lines().map(str::trim).filter(is_code).fold(String::new(), |code, line| code + line + "\n")
 }
 
 /// The module `i18n`. `leptos_i18n::load_locales!` would make it too, but without texts as strings, which attributes

@@ -117,7 +117,7 @@ async function refresh(announced) {
 
 function show(page, announced) {
   stamp = page.querySelector('main[data-stamp]').dataset.stamp;
-  hint.textContent = page.querySelector('[data-live-hint]').textContent;
+  hint.dataset.liveHint = page.querySelector('[data-live-hint]').dataset.liveHint;
   const next = parts(page);
   for (const name of written.keys()) {
     const part = next.get(name);
@@ -240,6 +240,7 @@ function say(words) {
 
 function lost() {
   away ??= setTimeout(() => {
+    hint.textContent = hint.dataset.liveHint;
     hint.hidden = false;
     say(hint.textContent);
   }, navigator.onLine ? PATIENCE : 0);

@@ -207,9 +207,11 @@ fn frame(here: &Here, tab: Tab, around: Around, screen: Screen) -> AnyView {
             {screen.body}
             {demo_links(here)}
         </main>
-        <p class="offline" data-live-hint="" hidden=true>
-            {text!(lang, app.offline, time = format::time(here.now, here.zone()))}
-        </p>
+        <p
+            class="offline"
+            data-live-hint=text!(lang, app.offline, time = format::time(here.now, here.zone()))
+            hidden=true
+        ></p>
         <p class="unseen" role="status" aria-live="polite" data-live-voice=""></p>
         <script nonce=use_nonce() type="module" src=LIVE_PATH></script>
     }

@@ -24,7 +24,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
 const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style.css"));
-const LIVE: &str = include_str!("../../public/live.js");
+const LIVE: &str = include_str!(concat!(env!("OUT_DIR"), "/live.js"));
 const FAVICON: &str = include_str!("../../public/favicon.svg");
 
 /// All pages, actions and static files. `more` are routes of the server's own (the OAuth callback): they get the session

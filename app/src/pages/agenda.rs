@@ -42,7 +42,7 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     } else {
         view! {
             {none_selected.then(|| none_selected_note(&here))}
-            {outlook(&here, week, &blocks)}
+            {outlook(&here, week, &blocks, connections.iter().any(Connection::importing))}
             {days(&here, week, &blocks, connections.len() > 1)}
             {kept_list(&here, &blocks, kept)}
         }
@@ -202,8 +202,8 @@ fn none_selected_note(here: &Here) -> AnyView {
     }.into_any()
 }
 
-/// Why a week may be empty, or end early.
-fn outlook(here: &Here, week: Week, blocks: &[Block]) -> AnyView {
+/// Why a week may be empty, or end early. While an import is under way an empty week says nothing yet.
+fn outlook(here: &Here, week: Week, blocks: &[Block], importing: bool) -> AnyView {
     let lang = here.lang;
     let horizon = Horizon::at(here.now, here.zone());
     let shown = week.interval();
@@ -211,7 +211,7 @@ fn outlook(here: &Here, week: Week, blocks: &[Block]) -> AnyView {
     let note = if shown.end > horizon.interval().end {
         let until = format::day_and_month(lang, last, here.today());
         Some((text!(lang, agenda.beyond_title), text!(lang, agenda.beyond, date = until)))
-    } else if blocks.is_empty() && shown.end > here.now {
+    } else if blocks.is_empty() && !importing && shown.end > here.now {
         Some((text!(lang, agenda.quiet_title), text!(lang, agenda.quiet)))
     } else {
         None

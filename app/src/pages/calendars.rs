@@ -136,7 +136,7 @@ pub fn progress_words(lang: Lang, connection: &Connection) -> String {
         _ if connection.computing => text!(lang, import.computing),
         Some(Progress { pages, events }) => {
             let pages = text!(lang, import.pages, count = pages);
-            format!("{} ({pages})", text!(lang, import.read, count = events))
+            text!(lang, import.read, count = events, shown = format::number(lang, events), pages = pages)
         }
         None => text!(lang, import.reading),
     }

@@ -192,15 +192,15 @@ async fn a_first_import_says_how_far_it_is_and_an_idle_round_writes_nothing_of_i
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         let agenda = eventually("the agenda says how far it is", async || {
             let page = stage.browser.open("/agenda").await;
-            page.text().contains("événements lus jusqu’ici").then_some(page)
+            page.text().contains("lus jusqu’ici").then_some(page)
         })
         .await;
         agenda.says("Import en cours.");
         agenda.says("Des créneaux peuvent encore manquer.");
         agenda.says("Rafraîchir");
         let settings = stage.browser.open("/settings/calendars").await;
-        settings.says("événements lus jusqu’ici");
-        settings.says("pages)");
+        settings.says("lus jusqu’ici");
+        settings.says("pages).");
         let details = stage.browser.click(&settings, &format!("Détails de {ACCOUNT}")).await;
         details.says("lus jusqu’ici");
         let shown = stamp(&mut stage.browser, "/agenda").await;

@@ -61,25 +61,16 @@ async fn who_is_slow_is_not_waited_for() {
         assert!(said.starts_with("HTTP/1.1 408"), "{said}");
         assert!(said.contains("L’envoi n’est pas arrivé en entier"), "{said}");
         assert!(took < TimeDelta::seconds(5), "{took}");
-        // Answers that nobody takes: far more of them than any buffer holds.
-        let mut deaf = dial(stage).await;
+        // Who asks on and on, and takes none of the answers.
         let login = stage.browser.open("/login").await;
         let document = login.document();
-        let style = document.all(|it| it.attribute("rel") == Some("stylesheet"))[0].attribute("href").unwrap().to_owned();
-        let requests = format!("GET {style} HTTP/1.1\r\nhost: simone.test\r\n\r\n").repeat(4_000);
-        let (mut taken, mut given) = deaf.split();
+        let style = document.all(|it| it.attribute("rel") == Some("stylesheet"))[0].attribute("href").unwrap();
+        let requests = format!("GET {style} HTTP/1.1\r\nhost: simone.test\r\n\r\n").repeat(100);
+        let mut deaf = dial(stage).await;
         tokio::select! {
-            _ = given.write_all(requests.as_bytes()) => {}
-            () = SystemClock.sleep(Duration::from_secs(6)) => {}
+            () = async { while deaf.write_all(requests.as_bytes()).await.is_ok() {} } => {}
+            () = SystemClock.sleep(Duration::from_secs(40)) => panic!("who does not listen is served for ever"),
         }
-        SystemClock.sleep(Duration::from_secs(4)).await;
-        let mut all = Vec::new();
-        tokio::select! {
-            _ = taken.read_to_end(&mut all) => {}
-            () = SystemClock.sleep(Duration::from_secs(20)) => panic!("who does not listen is served for ever"),
-        }
-        let answered = String::from_utf8_lossy(&all).matches("HTTP/1.1 200").count();
-        assert!(answered < 4_000, "it was hung up on");
 
         // An open page asks nothing for long, and is told all the same.
         stage.database.execute("UPDATE providers SET derive_wanted = derive_wanted + 1").await;
