@@ -1,6 +1,7 @@
 import { type Page } from '@playwright/test';
 
 import { next, Weekday } from '../support/days.ts';
+import { type Simulator } from '../support/simulator.ts';
 import { authorize, blocks, CAMILLE, card, connect, enter, openWeek, sync, untilShown } from '../support/story.ts';
 import { expect, expectAccessibleLightAndDark, expectFits, test } from '../support/test.ts';
 
@@ -22,7 +23,7 @@ async function elsewhere(page: Page, act: (other: Page) => Promise<void>): Promi
   await other.close();
 }
 
-async function moveDentist(page: Page, simulator: { event: Function; edit: Function }, minutes: number): Promise<void> {
+async function moveDentist(page: Page, simulator: Simulator, minutes: number): Promise<void> {
   const event = await simulator.event(CAMILLE, 'Dentiste');
   await simulator.edit({ do: 'move_event', account: CAMILLE, event, by_minutes: minutes });
   await elsewhere(page, (other) => sync(other));

@@ -14,3 +14,4 @@ mod security;
 mod story;
 mod support;
 mod two_processes;
+mod weight;

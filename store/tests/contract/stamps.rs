@@ -91,6 +91,29 @@ async fn a_session_that_has_ended_has_no_stamp() {
 }
 
 #[tokio::test]
+async fn a_first_import_is_done_once_its_blocks_are_derived() {
+    on_both(async |fixture| {
+        let me = fixture.provider("me").await;
+        fixture.connection(me, "x").await;
+        let state = async || {
+            let connection = fixture.db.connections(me, now()).await.unwrap().remove(0);
+            (connection.importing(), connection.computing)
+        };
+        let lease = fixture.lease(now()).await.unwrap();
+        assert_eq!(state().await, (true, false), "the list of calendars is to come");
+        fixture.db.apply_calendars(&lease, &[remote("p", true)], now()).await.unwrap();
+        assert_eq!(state().await, (true, false), "the events are to come");
+        let calendar = fixture.db.pull_targets(&lease).await.unwrap()[0].calendar;
+        let pull = plan(calendar, None, vec![single("e", later(60))]);
+        assert!(fixture.db.apply_pull(&lease, &pull, now()).await.unwrap());
+        assert_eq!(state().await, (true, true), "the blocks are to come");
+        fixture.db.derive(me, now()).await.unwrap();
+        assert_eq!(state().await, (false, false));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn progress_belongs_to_the_lease() {
     on_both(async |fixture| {
         let me = fixture.provider("me").await;
