@@ -20,6 +20,9 @@ use simone_sync::ports::StoreError;
 /// The stylesheet's path: its content's hash is in its name.
 pub const STYLE_PATH: &str = concat!("/assets/", env!("SIMONE_STYLE"));
 
+/// The path of the module that keeps open pages fresh, in the same way.
+pub const LIVE_PATH: &str = concat!("/assets/", env!("SIMONE_LIVE"));
+
 /// The document around what a page shows.
 pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoView {
     provide_meta_context();
@@ -78,7 +81,8 @@ pub fn document_context(state: &AppState) {
     }
 }
 
-/// Nothing but our own stylesheet, pictures and forms; scripts only with the nonce, which Leptos puts on its own.
+/// Nothing but our own stylesheet, pictures and forms; scripts only with the nonce, which Leptos puts on its own, and
+/// they ask nobody but us.
 pub fn content_security_policy(state: &AppState, nonce: Option<&str>) -> HeaderValue {
     let mut policy = String::from(
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -88,7 +92,7 @@ pub fn content_security_policy(state: &AppState, nonce: Option<&str>) -> HeaderV
         policy += origin;
     }
     if let Some(nonce) = nonce {
-        policy += &format!("; script-src 'nonce-{nonce}'");
+        policy += &format!("; script-src 'nonce-{nonce}'; connect-src 'self'");
     }
     HeaderValue::from_str(&policy)
         .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
@@ -105,6 +109,10 @@ pub enum Problem {
     TooLarge,
     /// The database is away or full: nothing was changed, and another try may work.
     Unavailable,
+    /// It did not arrive in its time.
+    TooSlow,
+    /// More is asked at once than can be answered.
+    Busy,
     Failed,
 }
 
@@ -116,6 +124,8 @@ impl Problem {
             Self::Bad => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -132,6 +142,7 @@ impl Problem {
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            StatusCode::REQUEST_TIMEOUT => Self::TooSlow,
             status if status.is_client_error() => Self::Bad,
             _ => Self::Failed,
         }

@@ -38,7 +38,7 @@ struct Shared {
 
 impl Session {
     /// Names the session; not what the browser holds.
-    pub const fn key(&self) -> &[u8] {
+    pub const fn key(&self) -> &TokenHash {
         &self.key
     }
 
@@ -117,14 +117,15 @@ async fn find(state: &AppState, headers: &HeaderMap) -> StoreResult<(Session, Op
     if let Some(token) = token {
         let key = token_hash(token);
         if let Some(stored) = state.db.session(&key, now).await? {
+            let flash = stored.flash.filter(|_| !headers.contains_key(REFRESH));
             let session = Session {
                 key,
                 provider: stored.provider,
                 created_at: stored.created_at,
-                shown: stored.flash.as_deref().and_then(|flash| serde_json::from_str(flash).ok()),
+                shown: flash.as_deref().and_then(|flash| serde_json::from_str(flash).ok()),
                 shared: shared(None),
             };
-            return Ok((session, stored.flash));
+            return Ok((session, flash));
         }
     }
     let token = new_token(state);
@@ -159,6 +160,10 @@ pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>,
     }
     response
 }
+
+/// Marks the request by which an open page renews itself: nobody has opened a page, so that it sets nothing going, and a
+/// message for the next page waits for that.
+pub const REFRESH: &str = "simone-refresh";
 
 /// Sends who is not logged in to log in, and then back.
 pub async fn require_login(request: Request<Body>, next: Next) -> Response {

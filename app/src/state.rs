@@ -13,8 +13,13 @@ use simone_sync::platform::Platform;
 use simone_sync::ports::StoreError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use tokio::sync::Notify;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
 use url::Url;
+
+/// Requests answered at the same time, unless the server says otherwise.
+const TURNS: usize = 200;
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Everything that a page or an action uses. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +39,10 @@ pub struct AppState {
     /// the redirects after a form to the policy's `form-action` too.
     pub authorize_origins: Vec<String>,
     pub demo: Option<Demo>,
+    /// One for each request that is answered at the same time; the rest are told to come back.
+    pub turns: Arc<Semaphore>,
+    /// In which the body of a request has to arrive.
+    pub patience: Duration,
     pub(crate) attempts: Arc<crate::login::Attempts>,
     /// When the log was last told that the database fails.
     told: Arc<AtomicI64>,
@@ -91,6 +100,8 @@ impl AppState {
             public_url,
             authorize_origins: Vec::new(),
             demo: None,
+            turns: Arc::new(Semaphore::new(TURNS)),
+            patience: PATIENCE,
             attempts: Arc::default(),
             told: Arc::default(),
         }

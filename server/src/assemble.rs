@@ -1,7 +1,8 @@
 //! Puts the product together and runs it.
 
 use crate::config::Config;
-use crate::{mail, mailbox, oauth, proxy, worker};
+use crate::live::{self, Live};
+use crate::{mail, mailbox, oauth, proxy, serve, worker};
 use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
 use simone_app::AppState;
@@ -11,10 +12,10 @@ use simone_store::{Database, Keyring, Options};
 use simone_sync::connect::Connect;
 use simone_sync::engine::Engine;
 use simone_sync::platform::{Platform, Platforms};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -60,9 +61,14 @@ impl Product {
         Ok(Self { database, clock, ids })
     }
 
-    /// Serves until asked to stop. What is under way is finished first, within some seconds; what is not, the
+    /// Serves until asked to stop, by what `until` waits for. What is under way is finished first, within some seconds; what is not, the
     /// next start finishes.
-    pub(crate) async fn serve(self, config: &Config, demo: Option<simone_app::Demo>) -> anyhow::Result<()> {
+    pub(crate) async fn serve(
+        self,
+        config: &Config,
+        demo: Option<simone_app::Demo>,
+        until: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| crate::cli::occupied(config.listen.port()))?;
@@ -83,6 +89,9 @@ impl Product {
             Connect::new(store, platforms, self.clock.clone(), self.ids.clone(), config.public_url.clone());
         let wake = Arc::new(Notify::new());
         let is_demo = demo.is_some();
+        let stopping = CancellationToken::new();
+        let live =
+            Live::new(self.database.clone(), self.clock.clone(), config.limits.live_pages, stopping.clone());
         let mut state = AppState::new(simone_app::Parts {
             db: self.database.clone(),
             clock: self.clock.clone(),
@@ -94,8 +103,11 @@ impl Product {
         state.platforms = offered;
         state.authorize_origins = authorize_origins;
         state.demo = demo;
-        let mut pages =
-            axum::Router::new().merge(oauth::routes(oauth::Callbacks { connect, state: state.clone() }));
+        state.patience = config.limits.patience();
+        state.turns = Arc::new(Semaphore::new(config.limits.requests.max(1)));
+        let mut pages = axum::Router::new()
+            .merge(oauth::routes(oauth::Callbacks { connect, state: state.clone() }))
+            .merge(live::routes(live.clone()));
         if is_demo {
             pages = pages.merge(mailbox::routes(self.database.clone(), config.public_url.clone()));
         }
@@ -114,15 +126,15 @@ impl Product {
             stop: stop.clone(),
             concurrent_rounds: config.sync.concurrent_rounds,
             mailer: mail::Mailer::new(&config.mail, config.public_url.clone())?,
+            live,
         }));
-        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
-        serving
-            .with_graceful_shutdown(async {
-                stop_signal().await;
-                tracing::info!("stopping");
-            })
-            .await
-            .context("serving failed")?;
+        let stopped = stopping.clone();
+        tokio::spawn(async move {
+            until.await;
+            tracing::info!("stopping");
+            stopped.cancel();
+        });
+        serve::serve(listener, router, config.limits, self.clock.clone(), stopping).await;
         stop.cancel();
         worker.await.context("the worker failed")?;
         self.database.close().await;

@@ -86,7 +86,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             }
             product.check_keys().await?;
             say(&format!("simone is at {}", config.public_url));
-            product.serve(&config, None).await
+            product.serve(&config, None, assemble::stop_signal()).await
         }
         Command::Simulate(Simulate { port, seed, state_file }) => {
             let options =

@@ -1,7 +1,7 @@
 //! The demo: the product, its simulators and a provider, on this machine, with no configuration and no network.
 
-use crate::assemble::Product;
-use crate::config::{Config, DatabaseConfig, EncryptionConfig, MailConfig, SyncConfig};
+use crate::assemble::{Product, stop_signal};
+use crate::config::{Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig};
 use crate::say;
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -79,7 +79,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         mailbox: Some("/demo/mail".to_owned()),
         simulator: Some(simulator_url),
     };
-    let served = product.serve(&config, Some(demo)).await;
+    let served = product.serve(&config, Some(demo), stop_signal()).await;
     simulator.stop().await;
     served
 }
@@ -104,6 +104,7 @@ fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::R
             folder: Some(folder.join("mail")),
         },
         sync: SyncConfig::default(),
+        limits: LimitsConfig::default(),
         google: Some(GoogleConfig {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.into(),

@@ -6,11 +6,13 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod live;
 mod mail;
 mod mailbox;
 mod oauth;
 mod operate;
 mod proxy;
+mod serve;
 mod worker;
 
 use clap::Parser;

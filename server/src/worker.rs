@@ -1,6 +1,7 @@
 //! The background worker: due rounds, derivations and e-mails. It keeps no list of its own; what is due stands in
 //! the tables.
 
+use crate::live::Live;
 use crate::mail::Mailer;
 use simone_booking::Clock;
 use simone_store::Database;
@@ -31,6 +32,8 @@ pub(crate) struct Worker {
     pub stop: CancellationToken,
     pub concurrent_rounds: usize,
     pub mailer: Mailer,
+    /// Told when something may have changed that an open page shows.
+    pub live: Live,
 }
 
 /// Runs until stopped. Rounds, derivations, e-mails and pruning go their own ways: none of them waits for another.
@@ -41,7 +44,10 @@ pub(crate) async fn run(worker: Worker) {
     tokio::join!(
         repeat(&worker, true, "rounds cannot be started", || start_rounds(&worker, &rounds, &places)),
         repeat(&worker, true, "providers cannot be derived", || async {
-            worker.engine.derive_due(64).await.map(drop)
+            if worker.engine.derive_due(64).await? > 0 {
+                worker.live.ring();
+            }
+            Ok(())
         }),
         repeat(&worker, false, "e-mails cannot be read", || {
             crate::mail::deliver(&worker.database, &worker.mailer, worker.clock.as_ref())
@@ -115,12 +121,14 @@ async fn start_rounds(worker: &Worker, rounds: &TaskTracker, places: &Arc<Semaph
         if leases.is_empty() {
             return Ok(());
         }
+        worker.live.ring();
         for lease in leases {
             let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
-            let (engine, wake) = (worker.engine.clone(), worker.wake.clone());
+            let (engine, wake, live) = (worker.engine.clone(), worker.wake.clone(), worker.live.clone());
             rounds.spawn(async move {
                 engine.round(lease).await;
                 drop(place);
+                live.ring();
                 // To who waits, and to who is about to.
                 wake.notify_waiters();
                 wake.notify_one();

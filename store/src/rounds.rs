@@ -12,8 +12,8 @@ use simone_sync::event::ObservedEvent;
 use simone_sync::import::PullPlan;
 use simone_sync::platform::RemoteCalendar;
 use simone_sync::ports::{
-    Derived, KnownEvent, Lease, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens,
-    UnreadableSeries,
+    Derived, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, Status, StoreError,
+    StoreResult, Tokens, UnreadableSeries,
 };
 use simone_sync::round::{Outcome, RoundReport};
 use simone_sync::schedule::{DISCONNECT_PATIENCE, LEASE_RESERVE};
@@ -209,7 +209,8 @@ impl RoundStore for Database {
         macro_rules! sql {
             ($lock:literal) => {
                 concat!(
-                    "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = $2 WHERE id IN (
+                    "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = $2, pages_read = 0, events_read = 0
+                     WHERE id IN (
                         SELECT c.id FROM calendar_connections c
                         LEFT JOIN calendar_accounts a ON a.platform = c.platform AND a.account_id = c.account_id
                         WHERE c.id IN (
@@ -279,6 +280,22 @@ impl RoundStore for Database {
         }
         lease.until = until;
         Ok(())
+    }
+
+    async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()> {
+        let noted = write!(self, |conn| {
+            Ok(sqlx::query(
+            "UPDATE calendar_connections SET pages_read = $3, events_read = $4 WHERE id = $1 AND epoch = $2"
+        )
+        .bind(lease.connection.0)
+        .bind(lease.epoch)
+        .bind(progress.pages)
+        .bind(progress.events)
+        .execute(&mut *conn)
+        .await?
+        .rows_affected())
+        })?;
+        if noted == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
     }
 
     async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput> {

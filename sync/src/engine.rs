@@ -6,7 +6,8 @@ use crate::platform::{
     CalendarPlatform, PageEnd, PlatformError, Platforms, Position, RemoteCalendar, TokenError,
 };
 use crate::ports::{
-    Lease, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens, UnreadableSeries,
+    Lease, Progress, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens,
+    UnreadableSeries,
 };
 use crate::round::{Advance, Outcome, RoundReport};
 use crate::schedule::{
@@ -23,6 +24,9 @@ use std::time::Duration;
 
 /// A listing that goes on for longer than this many pages is taken for a fault of the platform.
 const MOST_PAGES: usize = 2_000;
+
+/// How often a long listing says how far it is.
+const PROGRESS_INTERVAL: TimeDelta = TimeDelta::milliseconds(500);
 
 /// How often a request is repeated when the platform asks to wait, and when it does not answer properly.
 const REPEATS_RATE_LIMITED: u32 = 4;
@@ -125,6 +129,9 @@ struct Round<'a> {
     facts_changed: bool,
     /// Nothing has been asked of the platform since the lease was last looked at.
     held: bool,
+    progress: Progress,
+    /// When the progress was last noted.
+    noted_at: DateTime<Utc>,
     /// How often this round may still repeat a request that was not answered properly.
     repeats_unavailable: u32,
 }
@@ -194,6 +201,8 @@ impl Engine {
             advances: Vec::new(),
             facts_changed: false,
             held: false,
+            progress: Progress::default(),
+            noted_at: DateTime::UNIX_EPOCH,
             repeats_unavailable: REPEATS_UNAVAILABLE,
         };
         let result = self.perform(&mut round).await;
@@ -388,6 +397,7 @@ impl Engine {
                     })
                 })
                 .await?;
+            self.count_page(round, answer.changes.len(), matches!(answer.end, PageEnd::More(_))).await?;
             changes.append(&mut answer.changes);
             zone = answer.zone.or(zone);
             match answer.end {
@@ -397,6 +407,19 @@ impl Engine {
             }
         }
         Err(Stop::Platform(unavailable("the listing does not end")))
+    }
+
+    /// Counts a page that was read. It is noted only when another follows, and not more often than people look: a round
+    /// in which each calendar answers with one page writes nothing of it.
+    async fn count_page(&self, round: &mut Round<'_>, events: usize, more: bool) -> StoreResult<()> {
+        round.progress.pages += 1;
+        round.progress.events += i64::try_from(events).unwrap_or(i64::MAX);
+        let now = self.clock.now();
+        if !more || now - round.noted_at < PROGRESS_INTERVAL {
+            return Ok(());
+        }
+        round.noted_at = now;
+        self.store.note_progress(&round.lease, round.progress).await
     }
 
     /// Asks the platform to expand the series whose rules cannot be read here.

@@ -112,6 +112,14 @@ pub struct RoundInput {
     pub unreadable: bool,
 }
 
+/// How far a round has read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub pages: i64,
+    /// Events on those pages, whether they block or not.
+    pub events: i64,
+}
+
 /// A calendar that a round pulls.
 #[derive(Clone, Debug)]
 pub struct PullTarget {
@@ -170,6 +178,9 @@ pub trait RoundStore: Send + Sync {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> StoreResult<()>;
+
+    /// Notes how far the round has read a listing of several pages, for who waits for it.
+    async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()>;
 
     /// What the round begins from.
     async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput>;

@@ -2,6 +2,7 @@
 
 mod import;
 mod meter;
+mod pages;
 mod simulator;
 
 use clap::Subcommand;
@@ -10,6 +11,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// Rounds of one connection: a first import, one in which nothing happened, one with ten changes.
     Import(import::Options),
+    /// Bytes and time to the first byte of each page, for a provider with a busy week.
+    Pages(pages::Options),
 }
 
 pub(crate) async fn run(bench: Bench) -> anyhow::Result<()> {
@@ -18,5 +21,6 @@ pub(crate) async fn run(bench: Bench) -> anyhow::Result<()> {
     }
     match bench {
         Bench::Import(options) => import::run(options).await,
+        Bench::Pages(options) => pages::run(options).await,
     }
 }
