@@ -1,6 +1,7 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+pub mod api_tokens;
 mod choices;
 mod connect;
 pub mod crypto;
