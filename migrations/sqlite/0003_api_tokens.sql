@@ -17,3 +17,6 @@ CREATE INDEX api_tokens_provider ON api_tokens (provider_id) WHERE provider_id I
 
 -- Whether the API may tell the titles of what blocks a provider's slots: theirs to allow.
 ALTER TABLE providers ADD COLUMN share_titles BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- Whether a link to log in with left by e-mail, of which few are sent at a time; the API answers with others.
+ALTER TABLE login_tokens ADD COLUMN mailed BOOLEAN NOT NULL DEFAULT TRUE;

@@ -1,7 +1,7 @@
 //! Puts the product together and runs it.
 
 use crate::config::Config;
-use crate::{mail, mailbox, oauth, proxy, worker};
+use crate::{api, mail, mailbox, oauth, proxy, worker};
 use anyhow::Context as _;
 use rand::rngs::StdRng;
 use simone_app::AppState;
@@ -79,9 +79,20 @@ impl Product {
             pages = pages.merge(mailbox::routes(self.database.clone(), config.public_url.clone()));
         }
         let trusted: Arc<[IpAddr]> = config.trusted_proxies.clone().into();
-        let router = simone_app::router(state, pages)
+        let api = api::Api::new(
+            self.database.clone(),
+            self.clock.clone(),
+            self.ids.clone(),
+            wake.clone(),
+            config.public_url.clone(),
+            config.api.requests_per_minute,
+        );
+        let router = api::before(simone_app::router(state, pages), api)
             .layer(axum::middleware::from_fn_with_state(trusted, proxy::client_address));
 
+        if !self.database.configure_api_token(config.api.token.as_ref(), self.clock.now()).await? {
+            tracing::warn!("`api.token` was withdrawn by an operator, and opens nothing; name another");
+        }
         self.database.release_leases().await?;
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(worker::Worker {

@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{assemble, config::Config, demo, say};
+use crate::{assemble, config::Config, demo, say, tokens};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,6 +34,9 @@ enum Command {
     /// Manages providers.
     #[command(subcommand)]
     Provider(ProviderCommand),
+    /// Manages the tokens of the API.
+    #[command(subcommand)]
+    Token(tokens::TokenCommand),
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +78,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             if product.database.installation("demo").await?.is_some() {
                 bail!("this database belongs to the demo: `serve` needs one of its own (database.url)");
             }
+            if product.database.api_caller(demo::API_TOKEN, product.clock.now()).await?.is_some() {
+                bail!(
+                    "this database knows the demo's token of the API: withdraw it (`simone token withdraw`)"
+                );
+            }
             say(&format!("simone is at {}", config.public_url));
             product.serve(&config, None).await
         }
@@ -91,6 +99,13 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             let config = Config::load(&cli.config)?;
             let product = assemble::Product::open(&config).await?;
             say(&format!("The {} database is up to date.", product.database.kind()));
+            product.database.close().await;
+            Ok(())
+        }
+        Command::Token(command) => {
+            let config = Config::load(&cli.config)?;
+            let product = assemble::Product::open(&config).await?;
+            tokens::run(&product, command).await?;
             product.database.close().await;
             Ok(())
         }

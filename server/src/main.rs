@@ -1,5 +1,6 @@
 //! `simone`: keeps each provider's Google and Outlook calendars and Simone in agreement.
 
+mod api;
 mod assemble;
 mod cli;
 mod config;
@@ -8,6 +9,7 @@ mod mail;
 mod mailbox;
 mod oauth;
 mod proxy;
+mod tokens;
 mod worker;
 
 use clap::Parser;

@@ -1,6 +1,7 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+mod api_providers;
 pub mod api_tokens;
 mod choices;
 mod connect;
@@ -16,6 +17,7 @@ mod rounds;
 pub mod sessions;
 pub mod views;
 
+pub use api_providers::ProviderChanges;
 pub use crypto::{Keyring, Sealed};
 pub use database::{Database, OpenError, Options};
 pub use providers::NewProvider;
