@@ -6,9 +6,10 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use chrono::{DateTime, Datelike as _, SubsecRound as _, Utc};
+use chrono_tz::Tz;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use simone_booking::Locale;
 use std::str::FromStr;
 
 /// The largest body.
@@ -139,29 +140,23 @@ impl Json {
             ));
         }
         // Whether it is JSON at all comes first, so that a syntax error is not taken for a wrong field.
-        if let Err(error) = serde_json::from_slice::<serde_json::Value>(&self.bytes) {
-            return Err(ApiError::new(Code::MalformedBody, format!("the body is not JSON: {error}")));
+        let json: serde_json::Value = serde_json::from_slice(&self.bytes)
+            .map_err(|error| ApiError::new(Code::MalformedBody, format!("the body is not JSON: {error}")))?;
+        if !json.is_object() {
+            return Err(ApiError::new(Code::InvalidField, "expected an object"));
         }
+        // From the text once more: of a field that stands there twice, the value holds only one.
         let mut reader = serde_json::Deserializer::from_slice(&self.bytes);
         serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
-            let error = error.into_inner();
-            let message = error.to_string();
+            let message = error.into_inner().to_string();
             // Without the place: the field is named.
             let message =
                 message.rsplit_once(" at line ").map_or(message.as_str(), |(said, _)| said).to_owned();
-            if error.classify() != Category::Data {
-                return ApiError::new(Code::MalformedBody, message);
-            }
             let named = ["missing field `", "unknown field `", "duplicate field `"]
                 .into_iter()
                 .find_map(|words| Some(message.strip_prefix(words)?.split_once('`')?.0.to_owned()));
-            let field = named.or_else(|| (path != ".").then_some(path));
-            let error = ApiError::new(Code::InvalidField, message);
-            match field {
-                Some(field) => error.at(field),
-                None => error,
-            }
+            ApiError::new(Code::InvalidField, message).at(named.unwrap_or(path))
         })
     }
 }
@@ -174,11 +169,11 @@ pub(crate) fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 macro_rules! checked_text {
-    ($(#[$doc:meta] $name:ident, $check:path;)+) => {$(
+    ($(#[$doc:meta] $name:ident($of:ty), $check:path;)+) => {$(
         #[$doc]
         #[derive(Debug, Deserialize)]
         #[serde(try_from = "String")]
-        pub(crate) struct $name(pub String);
+        pub(crate) struct $name(pub $of);
 
         impl TryFrom<String> for $name {
             type Error = &'static str;
@@ -192,9 +187,13 @@ macro_rules! checked_text {
 
 checked_text! {
     /// A person's name, without spaces around it.
-    Name, name;
+    Name(String), name;
     /// An e-mail address, in lower case.
-    Email, email;
+    Email(String), email;
+    /// A zone of the IANA database.
+    Zone(Tz), zone;
+    /// A language of the pages.
+    Language(Locale), language;
 }
 
 fn name(text: &str) -> Result<String, &'static str> {
@@ -220,17 +219,12 @@ fn email(text: &str) -> Result<String, &'static str> {
     Ok(text.to_lowercase())
 }
 
-/// A zone of the IANA database.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Zone(pub chrono_tz::Tz);
+fn zone(text: &str) -> Result<Tz, &'static str> {
+    text.parse().map_err(|_| "expected a time zone of the IANA database, like Europe/Paris")
+}
 
-impl TryFrom<String> for Zone {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self).map_err(|_| "expected a time zone of the IANA database, like Europe/Paris")
-    }
+fn language(text: &str) -> Result<Locale, &'static str> {
+    text.parse().map_err(|_| "expected `fr` or `en`")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, Code};
-use super::input::{Email, Id, Json as Body, Name, Query, Zone, present};
+use super::input::{self, Email, Id, Json as Body, Name, Query, Zone, present};
 use super::{Api, cursor, told};
 use axum::Json;
 use axum::extract::State;
@@ -82,7 +82,7 @@ pub(crate) struct NewProviderBody {
     time_zone: Option<Zone>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Language, nullable = false)]
-    locale: Option<Locale>,
+    locale: Option<input::Language>,
 }
 
 /// What is to change; what is left out stays.
@@ -98,7 +98,7 @@ pub(crate) struct ProviderChangesBody {
     time_zone: Option<Zone>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Language, nullable = false)]
-    locale: Option<Locale>,
+    locale: Option<input::Language>,
 }
 
 /// A link that lets a provider in, once.
@@ -141,7 +141,7 @@ pub(crate) async fn create(
         name: body.name.0,
         email: body.email.0,
         zone: body.time_zone.map_or(chrono_tz::Europe::Paris, |zone| zone.0),
-        locale: body.locale.unwrap_or_default(),
+        locale: body.locale.map_or_else(Locale::default, |language| language.0),
     };
     let Some(id) = api.db.register_provider(&new, &caller.actor(), api.clock.now()).await? else {
         return Err(ApiError::new(Code::EmailTaken, "another provider has this e-mail address").at("email"));
@@ -214,7 +214,7 @@ pub(crate) async fn change(
     let changes = ProviderChanges {
         name: body.name.map(|name| name.0),
         zone: body.time_zone.map(|zone| zone.0),
-        locale: body.locale,
+        locale: body.locale.map(|language| language.0),
     };
     if !api.db.change_provider(id, &changes, &caller.actor(), api.clock.now()).await? {
         return Err(ApiError::not_found());
