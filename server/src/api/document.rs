@@ -119,7 +119,6 @@ fn shared_responses() -> Vec<(&'static str, Response)> {
         ),
         ("Forbidden", error("`forbidden`: the token reaches one provider, and this concerns all")),
         ("NotFound", error("`not_found`: there is no such thing, or the token does not reach it")),
-        ("BodyTooLarge", error("`body_too_large`: more than 64 KiB")),
         ("UnsupportedMediaType", error("`unsupported_media_type`: the body is not `application/json`")),
         (
             "InvalidField",
@@ -132,6 +131,8 @@ fn shared_responses() -> Vec<(&'static str, Response)> {
     }
     let unauthorized = error("`unauthorized`: no token, an unknown one, or one that was withdrawn");
     shared.extend([
+        // Refused before it is known whose it is.
+        ("BodyTooLarge", error("`body_too_large`: more than 64 KiB")),
         ("Unauthorized", with(unauthorized, "WWW-Authenticate", Type::String, challenge)),
         (
             "RateLimited",

@@ -15,41 +15,42 @@ const OUTAGE_PAUSE: u64 = 5;
 const LONGEST_MESSAGE: usize = 300;
 
 /// Which kind of error. A code keeps its meaning; new ones may come.
+///
+/// - `malformed_body`: 400: the body is not JSON in UTF-8, or nested too deep.
+/// - `invalid_parameter`: 400: the value of a query parameter cannot be used; `field` names it.
+/// - `unknown_parameter`: 400: there is no such query parameter here; `field` names it.
+/// - `repeated_parameter`: 400: a query parameter stands there twice; `field` names it.
+/// - `unauthorized`: 401: no token, an unknown one, or one that was withdrawn.
+/// - `forbidden`: 403: the token reaches one provider, and this concerns the whole installation.
+/// - `not_found`: 404: there is no such thing, or the token does not reach it.
+/// - `method_not_allowed`: 405: the address does not know this method.
+/// - `email_taken`: 409: another provider has this e-mail address.
+/// - `not_connected`: 409: the provider has to reconnect this account first, or is disconnecting it.
+/// - `body_too_large`: 413: the body is larger than 64 KiB.
+/// - `unsupported_media_type`: 415: the body is not declared as `application/json`.
+/// - `invalid_field`: 422: a field of the body is missing, unknown, or has a value that cannot be used; `field` names it.
+/// - `rate_limited`: 429: too many requests with this token, or too many wrong tokens from this address.
+/// - `internal`: 500: our mistake.
+/// - `unavailable`: 503: the database is away for the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ErrorCode)]
 pub(crate) enum Code {
-    /// 400: the body is not JSON in UTF-8, or nested too deep.
     MalformedBody,
-    /// 400: the value of a query parameter cannot be used; `field` names it.
     InvalidParameter,
-    /// 400: there is no such query parameter here; `field` names it.
     UnknownParameter,
-    /// 400: a query parameter stands there twice; `field` names it.
     RepeatedParameter,
-    /// 401: no token, an unknown one, or one that was withdrawn.
     Unauthorized,
-    /// 403: the token reaches one provider, and this concerns the whole installation.
     Forbidden,
-    /// 404: there is no such thing, or the token does not reach it.
     NotFound,
-    /// 405: the address does not know this method.
     MethodNotAllowed,
-    /// 409: another provider has this e-mail address.
     EmailTaken,
-    /// 409: the provider has to reconnect this account first, or is disconnecting it.
     NotConnected,
-    /// 413: the body is larger than 64 KiB.
     BodyTooLarge,
-    /// 415: the body is not declared as `application/json`.
     UnsupportedMediaType,
-    /// 422: a field of the body is missing, unknown, or has a value that cannot be used; `field` names it.
     InvalidField,
-    /// 429: too many requests with this token, or too many wrong tokens from this address.
     RateLimited,
-    /// 500: our mistake.
     Internal,
-    /// 503: the database is away for the moment.
     Unavailable,
 }
 

@@ -51,23 +51,24 @@ pub(crate) enum Source {
     Own,
 }
 
-/// Why what is said here may not be what a calendar says now.
+/// Why what is said here may not be what a calendar says now; other reasons may come.
+///
+/// - `needs_reconnect`: the account must be reconnected; the last known stretches stay.
+/// - `not_read_yet`: the first import is to come: stretches are missing.
+/// - `gone`: the platform no longer lists the calendar; its last known stretches stay.
+/// - `failing`: the calendar could not be read last time; its last known stretches stay.
+/// - `stale`: nothing was read for a quarter of an hour.
+/// - `removals_held`: many events vanished at once; what they blocked stays until the provider decides.
+/// - `pending`: changes were read and are about to show here.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DoubtCode {
-    /// The account must be reconnected; the last known stretches stay.
     NeedsReconnect,
-    /// The first import is to come: stretches are missing.
     NotReadYet,
-    /// The platform no longer lists the calendar; its last known stretches stay.
     Gone,
-    /// The calendar could not be read last time; its last known stretches stay.
     Failing,
-    /// Nothing was read for a quarter of an hour.
     Stale,
-    /// Many events vanished at once; what they blocked stays until the provider decides.
     RemovalsHeld,
-    /// Changes were read and are about to show here.
     Pending,
 }
 

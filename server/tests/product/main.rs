@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
+mod api;
+mod api_walk;
 mod commands;
 mod crashes;
 mod dead_grant;
