@@ -92,6 +92,14 @@ struct Row {
     withdrawn_at: Option<DateTime<Utc>>,
 }
 
+#[derive(sqlx::FromRow)]
+struct CallerRow {
+    id: Uuid,
+    name: String,
+    provider_id: Option<Uuid>,
+    last_used_at: Option<DateTime<Utc>>,
+}
+
 impl Database {
     /// Makes a token. It is known to whoever reads it here, and can never be shown again. `reach` must be a provider
     /// of this installation.
@@ -161,7 +169,7 @@ impl Database {
 
     /// Who this token is; `None`: nobody, or it was withdrawn.
     pub async fn api_caller(&self, token: &str, now: DateTime<Utc>) -> StoreResult<Option<ApiCaller>> {
-        let row: Option<(Uuid, String, Option<Uuid>, Option<DateTime<Utc>>)> = read!(self, |conn| {
+        let row: Option<CallerRow> = read!(self, |conn| {
             Ok(sqlx::query_as(
                 "SELECT id, name, provider_id, last_used_at FROM api_tokens
                  WHERE token_hash = $1 AND withdrawn_at IS NULL",
@@ -170,14 +178,14 @@ impl Database {
             .fetch_optional(&mut *conn)
             .await?)
         })?;
-        let Some((id, name, reach, used)) = row else { return Ok(None) };
-        if used.is_none_or(|used| now - used >= TOUCH_INTERVAL)
+        let Some(CallerRow { id, name, provider_id, last_used_at }) = row else { return Ok(None) };
+        if last_used_at.is_none_or(|used| now - used >= TOUCH_INTERVAL)
             && let Err(error) = self.touch_api_token(id, now).await
         {
             // Whoever only reads is served although the disk is full.
             tracing::warn!(error = &error as &dyn std::error::Error, "the use of a token could not be noted");
         }
-        Ok(Some(ApiCaller { token: ApiTokenId(id), name, reach: reach.map(ProviderId) }))
+        Ok(Some(ApiCaller { token: ApiTokenId(id), name, reach: provider_id.map(ProviderId) }))
     }
 
     async fn touch_api_token(&self, id: Uuid, now: DateTime<Utc>) -> StoreResult<()> {

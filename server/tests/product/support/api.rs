@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub struct Api {
     client: Client,
     home: Url,
-    token: String,
+    pub token: String,
     pub document: Value,
 }
 
