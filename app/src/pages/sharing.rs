@@ -15,12 +15,12 @@ pub async fn titles_choice(here: &Here) -> Result<AnyView, PageError> {
     Ok(view! {
         <section class="card" aria-labelledby="sharing-title">
             <div class="body">
-                <h2 id="sharing-title">{text!(lang, sharing.title)}</h2>
-                <div class="row plain">
-                    <div>
-                        <p class="name">{label.clone()}</p>
-                        <small>{text!(lang, sharing.text)}</small>
-                    </div>
+                <div>
+                    <h2 id="sharing-title">{text!(lang, sharing.title)}</h2>
+                    <p class="small mt-1">{text!(lang, sharing.text)}</p>
+                </div>
+                <div class="actions">
+                    <p class="name grow">{label.clone()}</p>
                     {action_form!(ShareTitles, switch(label, shared, hidden("share", !shared)))}
                 </div>
             </div>

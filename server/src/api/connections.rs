@@ -258,7 +258,7 @@ pub(crate) async fn sync(
     params(
         ("connection" = Uuid, Path, description = "The connection's id"),
         ("limit" = Option<i64>, Query, description = "Rows on a page: 50 unless told, 100 at most", minimum = 1, maximum = 100),
-        ("after" = Option<String>, Query, description = "The `next` of the page before this one"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before this one", min_length = 32, max_length = 32),
     ),
     responses((status = 200, description = "A page of them", body = SyncLogs)),
 )]

@@ -74,7 +74,7 @@ pub(crate) struct NewProviderBody {
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     name: Name,
     /// Where links to log in are sent. No two providers have the same.
-    #[schema(value_type = String, max_length = 254, example = "ana@example.com")]
+    #[schema(value_type = String, max_length = 254, format = "email", example = "ana@example.com")]
     email: Email,
     /// An IANA name.
     #[serde(default, deserialize_with = "present")]
@@ -159,7 +159,7 @@ pub(crate) async fn create(
     get, path = "/api/v1/providers", tag = "providers", operation_id = "listProviders",
     params(
         ("limit" = Option<i64>, Query, description = "Rows on a page: 50 unless told, 100 at most", minimum = 1, maximum = 100),
-        ("after" = Option<String>, Query, description = "The `next` of the page before this one"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before this one", min_length = 22, max_length = 22),
     ),
     responses(
         (status = 200, description = "A page of them", body = ProvidersPage),

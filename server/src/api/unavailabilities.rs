@@ -167,7 +167,7 @@ impl From<Interval> for Stretch {
         ("from" = Option<DateTime<Utc>>, Query, description = "An instant of RFC 3339, with `Z` or an offset (a `+` is written %2B); now unless told"),
         ("to" = Option<DateTime<Utc>>, Query, description = "Exclusive, at most 100 days after `from`; 90 days after it unless told"),
         ("limit" = Option<i64>, Query, description = "Rows on a page: 50 unless told, 100 at most", minimum = 1, maximum = 100),
-        ("after" = Option<String>, Query, description = "The `next` of the page before this one"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before this one", min_length = 32, max_length = 32),
     ),
     responses((status = 200, description = "A page of them", body = Unavailabilities)),
 )]
