@@ -1,7 +1,7 @@
 //! What goes wrong, as the API says it: a status, a stable code, and a sentence for whoever writes the client.
 
 use axum::Json;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -154,6 +154,10 @@ impl IntoResponse for ApiError {
         let mut response = (code.status(), Json(body)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if code == Code::BodyTooLarge {
+            // What was not read of it still stands in the way of a next request.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if code == Code::Unauthorized {
             response

@@ -1,12 +1,13 @@
 //! What comes in: ids in the path, the query, the body. What is wrong with it is said, and where.
 
 use super::error::{ApiError, Code};
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use chrono::{DateTime, Datelike as _, SubsecRound as _, Utc};
 use chrono_tz::Tz;
+use futures::StreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use simone_booking::Locale;
@@ -14,6 +15,8 @@ use std::str::FromStr;
 
 /// The largest body.
 pub(crate) const LARGEST_BODY: usize = 64 * 1024;
+/// Of one that is larger, what is read before the connection is given up.
+const THROWN_AWAY: usize = 1024 * 1024;
 /// Rows on a page: the most, and how many without being asked.
 pub(crate) const LARGEST_PAGE: i64 = 100;
 pub(crate) const USUAL_PAGE: i64 = 50;
@@ -109,7 +112,7 @@ impl Query {
 #[derive(Debug)]
 pub(crate) struct Json {
     kind: Option<String>,
-    bytes: Bytes,
+    bytes: Vec<u8>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Json {
@@ -118,10 +121,25 @@ impl<S: Send + Sync> FromRequest<S> for Json {
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-        // A body that breaks off is one that nobody waits for an answer to.
-        let bytes = to_bytes(body, LARGEST_BODY).await.map_err(|_| too_large())?;
-        Ok(Self { kind, bytes })
+        Ok(Self { kind, bytes: collect(body).await? })
     }
+}
+
+/// Reads a body. Of one that is too large some more is read and thrown away: a client that is still sending may not
+/// see the answer before the connection is closed on it.
+pub(crate) async fn collect(body: Body) -> Result<Vec<u8>, ApiError> {
+    let mut stream = body.into_data_stream();
+    let (mut bytes, mut seen) = (Vec::new(), 0);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| ApiError::new(Code::MalformedBody, "the body breaks off"))?;
+        seen += chunk.len();
+        if seen <= LARGEST_BODY {
+            bytes.extend_from_slice(&chunk);
+        } else if seen > THROWN_AWAY {
+            break;
+        }
+    }
+    if seen > LARGEST_BODY { Err(too_large()) } else { Ok(bytes) }
 }
 
 pub(crate) fn too_large() -> ApiError {

@@ -135,7 +135,9 @@ async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let too_large = length.is_some_and(|length| length.parse().is_ok_and(|length: u64| length > LARGEST));
     let mut response = match too_large {
-        true => input::too_large().into_response(),
+        true => {
+            input::collect(request.into_body()).await.err().unwrap_or_else(input::too_large).into_response()
+        }
         false => next.run(request).await,
     };
     let set = |headers: &mut HeaderMap, name, value| headers.insert(name, HeaderValue::from_static(value));
