@@ -61,6 +61,9 @@ pub enum Flash {
         zone: Tz,
     },
     LanguageChanged,
+    TitlesShared {
+        share: bool,
+    },
     NoticesRead,
     /// What the action named is not there, or is not this provider's.
     Missing,
@@ -130,6 +133,8 @@ impl Flash {
                 format::elided(lang, &text!(lang, flash.zone_kept, city = format::city(lang, *zone)))
             }
             Self::LanguageChanged => text!(lang, flash.language_changed),
+            Self::TitlesShared { share: true } => text!(lang, sharing.on),
+            Self::TitlesShared { share: false } => text!(lang, sharing.off),
             Self::NoticesRead => text!(lang, flash.read),
             Self::Missing => text!(lang, flash.missing),
             Self::Failed => text!(lang, flash.failed),

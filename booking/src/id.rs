@@ -49,6 +49,8 @@ typed_id! {
     SyncLogId,
     /// Something that a provider is told.
     NoticeId,
+    /// A token of the API.
+    ApiTokenId,
 }
 
 /// Makes ids and random bytes from the clock and the generator it was given.

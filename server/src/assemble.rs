@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::live::{self, Live};
-use crate::{mail, mailbox, oauth, proxy, serve, worker};
+use crate::{api, mail, mailbox, oauth, proxy, serve, worker};
 use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
 use simone_app::AppState;
@@ -112,9 +112,20 @@ impl Product {
             pages = pages.merge(mailbox::routes(self.database.clone(), config.public_url.clone()));
         }
         let trusted: Arc<[IpAddr]> = config.trusted_proxies.clone().into();
-        let router = simone_app::router(state, pages)
+        let api = api::Api::new(
+            self.database.clone(),
+            self.clock.clone(),
+            self.ids.clone(),
+            wake.clone(),
+            config.public_url.clone(),
+            config.api.requests_per_minute,
+        );
+        let router = api::before(simone_app::router(state, pages), api)
             .layer(axum::middleware::from_fn_with_state(trusted, proxy::client_address));
 
+        if !self.database.configure_api_token(config.api.token.as_ref(), self.clock.now()).await? {
+            tracing::warn!("`api.token` was withdrawn by an operator, and opens nothing; name another");
+        }
         self.database.release_leases().await?;
         self.database.note_served_key().await?;
         let stop = CancellationToken::new();

@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{assemble, bench, config::Config, demo, doctor, operate, say};
+use crate::{assemble, bench, config::Config, demo, doctor, operate, say, tokens};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,6 +43,9 @@ enum Command {
     /// Manages providers.
     #[command(subcommand)]
     Provider(ProviderCommand),
+    /// Manages the tokens of the API.
+    #[command(subcommand)]
+    Token(tokens::TokenCommand),
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +88,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
                 bail!("this database belongs to the demo: `serve` needs one of its own (database.url)");
             }
             product.check_keys().await?;
+            if product.database.api_caller(demo::API_TOKEN, product.clock.now()).await?.is_some() {
+                bail!(
+                    "this database knows the demo's token of the API: withdraw it (`simone token withdraw`)"
+                );
+            }
             say(&format!("simone is at {}", config.public_url));
             product.serve(&config, None, assemble::stop_signal()).await
         }
@@ -102,6 +110,13 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Backup(backup) => operate::backup(&Config::load(&cli.config)?, backup).await,
         Command::Doctor => doctor::run(&cli.config).await,
         Command::Bench(bench) => bench::run(bench).await,
+        Command::Token(command) => {
+            let config = Config::load(&cli.config)?;
+            let product = assemble::Product::open(&config).await?;
+            tokens::run(&product, command).await?;
+            product.database.close().await;
+            Ok(())
+        }
         Command::Provider(ProviderCommand::Add { name, email, zone, locale }) => {
             let config = Config::load(&cli.config)?;
             let product = assemble::Product::open(&config).await?;

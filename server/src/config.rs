@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub sync: SyncConfig,
     #[serde(default)]
     pub limits: LimitsConfig,
+    #[serde(default)]
+    pub api: ApiConfig,
     pub google: Option<GoogleConfig>,
 }
 
@@ -115,6 +117,38 @@ impl Default for LimitsConfig {
     }
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ApiConfig {
+    /// A token that reaches the whole installation, beside those that operators make.
+    pub token: Option<SecretString>,
+    /// Requests that each token may make, on average; a fifth of them at once.
+    pub requests_per_minute: u32,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self { token: None, requests_per_minute: 600 }
+    }
+}
+
+impl ApiConfig {
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some(token) = self.token.as_ref().map(|token| token.expose_secret()) {
+            if token == crate::demo::API_TOKEN {
+                bail!("`api.token` is the demo's");
+            }
+            if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                bail!("`api.token` must be of letters, digits and signs that fit into a header");
+            }
+        }
+        if !(1..=1_000_000).contains(&self.requests_per_minute) {
+            bail!("`api.requests_per_minute` must be from 1 to 1000000");
+        }
+        Ok(())
+    }
+}
+
 /// Variables that are no settings: they say where the file is, and what is logged.
 const NOT_SETTINGS: [&str; 2] = ["SIMONE_CONFIG", "SIMONE_LOG"];
 
@@ -169,6 +203,7 @@ impl Config {
         if self.sync.concurrent_rounds == 0 {
             bail!("`sync.concurrent_rounds` must be at least 1");
         }
+        self.api.check()?;
         if self.mail.smtp.is_some() && self.mail.folder.is_some() {
             bail!("`mail.smtp` and `mail.folder` exclude each other");
         }
@@ -237,6 +272,15 @@ mod tests {
             (
                 with_key("public_url = 'https://simone.test'\n[sync]\nconcurrent_rounds = 0"),
                 "sync.concurrent_rounds",
+            ),
+            (
+                with_key("public_url = 'https://simone.test'\n[api]\ntoken = 'demo'"),
+                "`api.token` is the demo's",
+            ),
+            (with_key("public_url = 'https://simone.test'\n[api]\ntoken = 'a b'"), "api.token"),
+            (
+                with_key("public_url = 'https://simone.test'\n[api]\nrequests_per_minute = 0"),
+                "api.requests_per_minute",
             ),
             (
                 with_key(&format!(

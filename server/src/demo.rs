@@ -1,7 +1,9 @@
 //! The demo: the product, its simulators and a provider, on this machine, with no configuration and no network.
 
 use crate::assemble::{Product, stop_signal};
-use crate::config::{Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig};
+use crate::config::{
+    ApiConfig, Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig,
+};
 use crate::say;
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -19,6 +21,9 @@ use url::Url;
 /// The id of the demo's key; `serve` refuses it.
 pub(crate) const KEY_ID: &str = "demo";
 
+/// The demo's token of the API, unless a variable says otherwise; `serve` refuses it.
+pub(crate) const API_TOKEN: &str = "demo";
+
 const PROVIDER_NAME: &str = "Camille Moreau";
 const PROVIDER_EMAIL: &str = "camille@simone.test";
 
@@ -33,9 +38,15 @@ pub(crate) struct Options {
     /// Where the demo keeps its data. Remove it to begin afresh.
     #[arg(long, default_value = "data/demo")]
     data_dir: PathBuf,
+    /// The token of the API.
+    #[arg(long, env = "SIMONE_API__TOKEN", hide_env_values = true, default_value = API_TOKEN)]
+    api_token: String,
 }
 
-pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
+    if options.api_token.is_empty() {
+        options.api_token = API_TOKEN.to_owned();
+    }
     let folder = &options.data_dir;
     std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let simulator = simone_simulator::start(simone_simulator::Options {
@@ -67,11 +78,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
          L’application      {public_url}\n  \
          Google (simulé)    {simulator_url}\n  \
          Les e-mails        {public_url}demo/mail\n  \
+         L’API              {public_url}api/v1/openapi.json{token}\n  \
          Les données        {}\n\n  \
          À essayer : entrez comme {PROVIDER_NAME}, ouvrez « Calendriers », connectez Google Calendar,\n  \
          puis déplacez un événement sur la page du simulateur et regardez l’agenda suivre.\n  \
          Ctrl+C arrête tout.\n",
         folder.display(),
+        token = if options.api_token == API_TOKEN { " (jeton : demo)" } else { "" },
     ));
     let demo = simone_app::Demo {
         provider: PROVIDER_EMAIL.to_owned(),
@@ -105,6 +118,7 @@ fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::R
         },
         sync: SyncConfig::default(),
         limits: LimitsConfig::default(),
+        api: ApiConfig { token: Some(options.api_token.clone().into()), ..ApiConfig::default() },
         google: Some(GoogleConfig {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.into(),

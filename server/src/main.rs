@@ -1,5 +1,6 @@
 //! `simone`: keeps each provider's Google and Outlook calendars and Simone in agreement.
 
+mod api;
 mod assemble;
 mod bench;
 mod cli;
@@ -13,6 +14,7 @@ mod oauth;
 mod operate;
 mod proxy;
 mod serve;
+mod tokens;
 mod worker;
 
 use clap::Parser;

@@ -1,6 +1,8 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+mod api_providers;
+pub mod api_tokens;
 mod backup;
 mod choices;
 mod connect;
@@ -19,6 +21,7 @@ pub mod sessions;
 pub mod transfer;
 pub mod views;
 
+pub use api_providers::ProviderChanges;
 pub use backup::{BackupError, backup};
 pub use crypto::{Keyring, Sealed};
 pub use database::{Database, OpenError, Options};

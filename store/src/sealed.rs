@@ -43,6 +43,7 @@ pub const SEALED: &[SealedColumn] = &[
 pub const NOT_SEALED: &[(&str, &str)] = &[
     ("sessions", "token_hash"),
     ("login_tokens", "token_hash"),
+    ("api_tokens", "token_hash"),
     ("oauth_attempts", "state_hash"),
     ("oauth_attempts", "session_hash"),
 ];

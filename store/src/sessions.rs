@@ -195,7 +195,7 @@ impl Database {
         let hash = token_hash(token);
         write!(self, |conn| {
             let sent: i64 = sqlx::query_scalar(
-                "SELECT COUNT(*) FROM login_tokens WHERE provider_id = $1 AND created_at > $2",
+                "SELECT COUNT(*) FROM login_tokens WHERE provider_id = $1 AND created_at > $2 AND mailed",
             )
             .bind(provider.id.0)
             .bind(now - LOGIN_LIFETIME)

@@ -77,6 +77,20 @@ pub async fn change_language(language: Locale, back: Option<String>) -> Result<(
     Ok(())
 }
 
+/// Lets the API tell titles and accounts' addresses, or no longer.
+#[server(prefix = "/actions", endpoint = "share-titles")]
+pub async fn share_titles(share: bool) -> Result<(), ServerFnError> {
+    let here = here()?;
+    let outcome = async {
+        Ok(match here.state.db.share_titles(here.provider_id(), share, here.now).await? {
+            true => Flash::TitlesShared { share },
+            false => Flash::Missing,
+        })
+    };
+    done(&here, outcome.await, None, "/settings/account").await;
+    Ok(())
+}
+
 /// Marks all notices as read.
 #[server(prefix = "/actions", endpoint = "read-notices")]
 pub async fn read_notices() -> Result<(), ServerFnError> {

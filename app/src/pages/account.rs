@@ -2,6 +2,7 @@
 
 use super::agenda::{when, when_in};
 use super::login::language_choice;
+use super::sharing::titles_choice;
 use crate::actions::account::{ChangeZone, LogOut};
 use crate::components::{action_form, hidden};
 use crate::format;
@@ -40,6 +41,7 @@ async fn account(here: Here) -> Result<Screen, PageError> {
             </div>
         }
     });
+    let sharing = titles_choice(&here).await?;
     let body = view! {
         <h1>{title.clone()}</h1>
         <section class="card">
@@ -74,6 +76,7 @@ async fn account(here: Here) -> Result<Screen, PageError> {
                 {language_choice(lang, "/settings/account".to_owned())}
             </div>
         </section>
+        {sharing}
         <section class="card" aria-labelledby="session-title">
             <div class="body">
                 <div>

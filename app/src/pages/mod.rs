@@ -6,4 +6,5 @@ pub mod calendars;
 pub mod connection;
 pub mod login;
 pub mod notifications;
+pub mod sharing;
 pub mod sync_log;

@@ -4,7 +4,9 @@
 //! time, over a connection that is kept open.
 
 use crate::assemble::Product;
-use crate::config::{Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig};
+use crate::config::{
+    ApiConfig, Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig,
+};
 use crate::say;
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
@@ -104,6 +106,7 @@ fn config(options: &Options, folder: &Folder, simulator: &str) -> anyhow::Result
         mail: MailConfig { folder: Some(folder.0.join("mail")), ..MailConfig::default() },
         sync: SyncConfig::default(),
         limits: LimitsConfig::default(),
+        api: ApiConfig::default(),
         google: Some(GoogleConfig {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.into(),

@@ -1,5 +1,6 @@
 //! The commands as a person types them: the demo, and what is refused by name.
 
+use crate::support::api::Api;
 use crate::support::database::{Database, Kind};
 use crate::support::product::{KEY, Product, free_port};
 use crate::support::simulator::Simulator;
@@ -30,6 +31,7 @@ async fn the_demo_needs_nothing_and_serve_refuses_what_is_its_own() {
     demo.start().await;
     eventually("it says where it is", async || demo.log().contains(url.as_str()).then_some(())).await;
     assert!(demo.log().contains(&format!("http://127.0.0.1:{simulator_port}")), "{}", demo.log());
+    Api::new(&url, "demo").await.get("/api/v1/providers").await.is(StatusCode::OK);
 
     let mut browser = demo.browser();
     let login = browser.open("/login").await;
@@ -75,8 +77,12 @@ async fn the_demo_needs_nothing_and_serve_refuses_what_is_its_own() {
 
     // Its data outlives a stop, and a crash.
     assert_eq!(demo.stop().await, Some(0));
+    demo.set("SIMONE_API__TOKEN", "not-the-usual-one");
     demo.start().await;
     browser.open("/settings/calendars").await.says(ACCOUNT);
+    let api = Api::new(&url, "not-the-usual-one").await;
+    api.get("/api/v1/providers").await.is(StatusCode::OK);
+    api.with_token("demo").get("/api/v1/providers").await.refused(StatusCode::UNAUTHORIZED, "unauthorized");
     demo.kill();
 
     // `serve` takes nothing of it.
@@ -104,6 +110,7 @@ async fn the_demo_needs_nothing_and_serve_refuses_what_is_its_own() {
         ("SIMONE_GOOGLE__CLIENT_SECRET", "x"),
     ];
     refused(&with(&client).await, "`google.client_id` is the demo's");
+    refused(&with(&[("SIMONE_API__TOKEN", "demo")]).await, "`api.token` is the demo's");
     drop(demo);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -127,7 +134,7 @@ async fn a_wrong_configuration_is_refused_by_name() {
     assert!(with("", &[]).await.status.success());
     refused(&with("SIMONE_PUBLIC_URL", &[]).await, "public_url");
     refused(&with("SIMONE_ENCRYPTION__KEYS", &[]).await, "encryption");
-    let cases: [(&str, &str, &str); 13] = [
+    let cases: [(&str, &str, &str); 15] = [
         ("SIMONE_PUBLIC_URL", "not an address", "public_url"),
         ("SIMONE_PUBLIC_URL", "ftp://simone.test", "public_url"),
         ("SIMONE_LISTEN", "localhost", "listen"),
@@ -138,6 +145,8 @@ async fn a_wrong_configuration_is_refused_by_name() {
         ("SIMONE_DATABASE__URL", "postgres://nobody:hunter2@127.0.0.1:1/none", "database.url"),
         ("SIMONE_DATABASE__URL", "sqlite:/nowhere/at/all/simone.db", "database.url"),
         ("SIMONE_SYNC__CONCURRENT_ROUNDS", "0", "sync.concurrent_rounds"),
+        ("SIMONE_API__TOKEN", "two words", "api.token"),
+        ("SIMONE_API__REQUESTS_PER_MINUTE", "0", "api.requests_per_minute"),
         ("SIMONE_TRUSTED_PROXIES", "somewhere", "trusted_proxies"),
         ("SIMONE_DATABASE__URLS", "sqlite:x.db", "urls"),
         ("SIMONE_GOOGLE__CLIENT_ID", "an-id", "client_secret"),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
+mod api;
+mod api_walk;
 mod commands;
 mod copies;
 mod crashes;
@@ -9,7 +11,6 @@ mod dead_grant;
 mod disconnecting;
 mod keys;
 mod live;
-mod neighbours;
 mod neighbours;
 mod outages;
 mod pressure;

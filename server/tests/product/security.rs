@@ -17,7 +17,7 @@ const PAGES: [&str; 8] = [
     "/settings/calendars/00000000-0000-7000-8000-000000000000",
 ];
 
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 14] = [
     "/actions/sync",
     "/actions/select",
     "/actions/block-free",
@@ -28,6 +28,7 @@ const ACTIONS: [&str; 13] = [
     "/actions/keep-zone",
     "/actions/language",
     "/actions/read-notices",
+    "/actions/share-titles",
     "/actions/log-out",
     "/connect/google",
     "/login",

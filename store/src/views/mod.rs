@@ -1,7 +1,8 @@
-//! Read models of the pages: what a page shows, read for one provider.
+//! Read models: what a page shows, or the API tells, read for one provider.
 
 mod account;
 mod agenda;
+pub mod api;
 mod connections;
 mod live;
 mod notices;

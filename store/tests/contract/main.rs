@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as the tests themselves do")]
 
+mod api_tokens;
 mod keys;
 mod stamps;
 mod support;

@@ -166,6 +166,7 @@ impl Fixture {
             "notices",
             "deliveries",
             "audit_log",
+            "api_tokens",
         ];
         let mut dump = Vec::new();
         for table in tables {

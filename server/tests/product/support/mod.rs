@@ -1,10 +1,12 @@
 //! What the tests have in common: a product, a simulator and a database of each test's own.
 
+pub mod api;
 pub mod browser;
 pub mod database;
 pub mod events;
 pub mod html;
 pub mod product;
+pub mod schema;
 pub mod simulator;
 
 use browser::Browser;

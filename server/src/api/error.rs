@@ -1,0 +1,169 @@
+//! What goes wrong, as the API says it: a status, a stable code, and a sentence for whoever writes the client.
+
+use axum::Json;
+use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use simone_sync::ports::StoreError;
+use std::borrow::Cow;
+use utoipa::ToSchema;
+
+/// Seconds after which a client may ask again when the database is away.
+const OUTAGE_PAUSE: u64 = 5;
+/// A message repeats what was sent; no more than this of it.
+const LONGEST_MESSAGE: usize = 300;
+
+/// Which kind of error. A code keeps its meaning; new ones may come.
+///
+/// - `malformed_body`: 400: the body is not JSON in UTF-8, or nested too deep.
+/// - `invalid_parameter`: 400: the value of a query parameter cannot be used; `field` names it.
+/// - `unknown_parameter`: 400: there is no such query parameter here; `field` names it.
+/// - `repeated_parameter`: 400: a query parameter stands there twice; `field` names it.
+/// - `unauthorized`: 401: no token, an unknown one, or one that was withdrawn.
+/// - `forbidden`: 403: the token reaches one provider, and this concerns the whole installation.
+/// - `not_found`: 404: there is no such thing, or the token does not reach it.
+/// - `method_not_allowed`: 405: the address does not know this method.
+/// - `email_taken`: 409: another provider has this e-mail address.
+/// - `not_connected`: 409: the provider has to reconnect this account first, or is disconnecting it.
+/// - `body_too_large`: 413: the body is larger than 64 KiB.
+/// - `unsupported_media_type`: 415: the body is not declared as `application/json`.
+/// - `invalid_field`: 422: a field of the body is missing, unknown, or has a value that cannot be used; `field` names it.
+/// - `rate_limited`: 429: too many requests with this token, or too many wrong tokens from this address.
+/// - `internal`: 500: our mistake.
+/// - `unavailable`: 503: the database is away for the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ErrorCode)]
+pub(crate) enum Code {
+    MalformedBody,
+    InvalidParameter,
+    UnknownParameter,
+    RepeatedParameter,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    EmailTaken,
+    NotConnected,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    InvalidField,
+    RateLimited,
+    Internal,
+    Unavailable,
+}
+
+impl Code {
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::MalformedBody
+            | Self::InvalidParameter
+            | Self::UnknownParameter
+            | Self::RepeatedParameter => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::EmailTaken | Self::NotConnected => StatusCode::CONFLICT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::InvalidField => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody {
+    pub error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    pub code: Code,
+    /// For people; may change.
+    pub message: String,
+    /// The field of the body, or the query parameter, that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub field: Option<String>,
+}
+
+/// An answer that is an error.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: Code,
+    message: Cow<'static, str>,
+    field: Option<String>,
+    /// Seconds.
+    retry_after: Option<u64>,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), field: None, retry_after: None }
+    }
+
+    /// Names the field or parameter at fault.
+    pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub(crate) fn parameter(name: &str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidParameter, message).at(name)
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(Code::NotFound, "there is no such thing, or this token does not reach it")
+    }
+
+    /// `seconds` until the next request may be made.
+    pub(crate) fn rate_limited(seconds: u64, message: &'static str) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(Code::RateLimited, message) }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    /// Logged here; nothing of it is told.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "a request to the API failed");
+        match error {
+            StoreError::Database(_) => Self {
+                retry_after: Some(OUTAGE_PAUSE),
+                ..Self::new(Code::Unavailable, "the database does not answer for the moment; try again soon")
+            },
+            StoreError::LeaseLost | StoreError::Corrupt { .. } => {
+                Self::new(Code::Internal, "something went wrong here; it has been noted")
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self { code, message, field, retry_after } = self;
+        let message: String = message.chars().take(LONGEST_MESSAGE).collect();
+        let field = field.map(|field| field.chars().take(LONGEST_MESSAGE).collect());
+        let body = ErrorBody { error: ErrorDetail { code, message, field } };
+        let mut response = (code.status(), Json(body)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if code == Code::BodyTooLarge {
+            // What was not read of it still stands in the way of a next request.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if code == Code::Unauthorized {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"simone\""));
+        }
+        response
+    }
+}
