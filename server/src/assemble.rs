@@ -112,14 +112,7 @@ impl Product {
             pages = pages.merge(mailbox::routes(self.database.clone(), config.public_url.clone()));
         }
         let trusted: Arc<[IpAddr]> = config.trusted_proxies.clone().into();
-        let api = api::Api::new(
-            self.database.clone(),
-            self.clock.clone(),
-            self.ids.clone(),
-            wake.clone(),
-            config.public_url.clone(),
-            config.api.requests_per_minute,
-        );
+        let api = api::Api::new(&state, config.api.requests_per_minute);
         let router = api::before(simone_app::router(state, pages), api)
             .layer(axum::middleware::from_fn_with_state(trusted, proxy::client_address));
 

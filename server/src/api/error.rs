@@ -129,10 +129,25 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// More is asked at once than can be answered.
+    pub(crate) fn busy() -> Self {
+        Self {
+            retry_after: Some(OUTAGE_PAUSE),
+            ..Self::new(Code::Unavailable, "too much is asked at once; try again in some seconds")
+        }
+    }
+}
+
 impl From<StoreError> for ApiError {
     /// Logged here; nothing of it is told.
     fn from(error: StoreError) -> Self {
-        tracing::error!(error = &error as &dyn std::error::Error, "a request to the API failed");
+        if error.is_passing() {
+            // The worker logs once that the database is away; this is said for each request.
+            tracing::debug!(error = &error as &dyn std::error::Error, "a request to the API failed");
+        } else {
+            tracing::error!(error = &error as &dyn std::error::Error, "a request to the API failed");
+        }
         match error {
             StoreError::Database(_) => Self {
                 retry_after: Some(OUTAGE_PAUSE),

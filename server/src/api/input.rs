@@ -1,5 +1,6 @@
 //! What comes in: ids in the path, the query, the body. What is wrong with it is said, and where.
 
+use super::Api;
 use super::error::{ApiError, Code};
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -115,19 +116,28 @@ pub(crate) struct Json {
     bytes: Vec<u8>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Json {
+impl FromRequest<Api> for Json {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request<Body>, api: &Api) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-        Ok(Self { kind, bytes: collect(body).await? })
+        Ok(Self { kind, bytes: collect(body, api).await? })
     }
 }
 
 /// Reads a body. Of one that is too large some more is read and thrown away: a client that is still sending may not
 /// see the answer before the connection is closed on it.
-pub(crate) async fn collect(body: Body) -> Result<Vec<u8>, ApiError> {
+pub(crate) async fn collect(body: Body, api: &Api) -> Result<Vec<u8>, ApiError> {
+    tokio::select! {
+        collected = collect_whole(body) => collected,
+        () = api.clock.sleep(api.patience) => {
+            Err(ApiError::new(Code::MalformedBody, "the body does not arrive in time"))
+        }
+    }
+}
+
+async fn collect_whole(body: Body) -> Result<Vec<u8>, ApiError> {
     let mut stream = body.into_data_stream();
     let (mut bytes, mut seen) = (Vec::new(), 0);
     while let Some(chunk) = stream.next().await {

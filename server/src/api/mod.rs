@@ -22,10 +22,12 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use simone_app::AppState;
 use simone_booking::{Clock, Ids};
 use simone_store::Database;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt as _;
 use url::Url;
 use utoipa::OpenApi as _;
@@ -38,23 +40,29 @@ pub(crate) struct Api {
     db: Database,
     clock: Arc<dyn Clock>,
     ids: Arc<Ids>,
+    /// Is told after anything that it has to follow.
     worker: Arc<Notify>,
     public_url: Url,
     limits: Arc<auth::Limits>,
+    /// One for each request that is answered at the same time.
+    turns: Arc<Semaphore>,
+    /// In which a body has to arrive.
+    patience: Duration,
 }
 
 impl Api {
-    /// `worker` is told after anything that it has to follow.
-    pub(crate) fn new(
-        db: Database,
-        clock: Arc<dyn Clock>,
-        ids: Arc<Ids>,
-        worker: Arc<Notify>,
-        public_url: Url,
-        requests_per_minute: u32,
-    ) -> Self {
-        let limits = Arc::new(auth::Limits::new(requests_per_minute));
-        Self { db, clock, ids, worker, public_url, limits }
+    /// Over the same parts as the pages.
+    pub(crate) fn new(pages: &AppState, requests_per_minute: u32) -> Self {
+        Self {
+            db: pages.db.clone(),
+            clock: pages.clock.clone(),
+            ids: pages.ids.clone(),
+            worker: pages.wake.clone(),
+            public_url: pages.public_url.clone(),
+            limits: Arc::new(auth::Limits::new(requests_per_minute)),
+            turns: pages.turns.clone(),
+            patience: pages.patience,
+        }
     }
 
     fn wake(&self) {
@@ -134,10 +142,15 @@ fn openapi(document: &str) -> Response {
 async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let too_large = length.is_some_and(|length| length.parse().is_ok_and(|length: u64| length > LARGEST));
+    // Shared with the pages: more at once would slow down everyone.
+    let turn = api.turns.try_acquire();
     let mut response = match too_large {
-        true => {
-            input::collect(request.into_body()).await.err().unwrap_or_else(input::too_large).into_response()
-        }
+        _ if turn.is_err() => ApiError::busy().into_response(),
+        true => input::collect(request.into_body(), &api)
+            .await
+            .err()
+            .unwrap_or_else(input::too_large)
+            .into_response(),
         false => next.run(request).await,
     };
     let set = |headers: &mut HeaderMap, name, value| headers.insert(name, HeaderValue::from_static(value));
