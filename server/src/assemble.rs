@@ -122,7 +122,7 @@ impl Product {
         self.database.release_leases().await?;
         self.database.note_served_key().await?;
         let stop = CancellationToken::new();
-        let worker = tokio::spawn(worker::run(worker::Worker {
+        let mut worker = tokio::spawn(worker::run(worker::Worker {
             engine,
             database: self.database.clone(),
             clock: self.clock.clone(),
@@ -132,17 +132,27 @@ impl Product {
             mailer: mail::Mailer::new(&config.mail, config.public_url.clone())?,
             live,
         }));
-        let stopped = stopping.clone();
-        tokio::spawn(async move {
-            until.await;
+        let serving = serve::serve(listener, router, config.limits, self.clock.clone(), stopping.clone());
+        let asked = async {
+            tokio::select! {
+                // Pages without a worker would show blocks that nobody brings up to date.
+                ended = &mut worker => Err(ended),
+                () = until => Ok(()),
+            }
+        };
+        let ((), asked) = tokio::join!(serving, async {
+            let asked = asked.await;
             tracing::info!("stopping");
-            stopped.cancel();
+            stopping.cancel();
+            asked
         });
-        serve::serve(listener, router, config.limits, self.clock.clone(), stopping).await;
         stop.cancel();
-        worker.await.context("the worker failed")?;
+        let ended = match asked {
+            Ok(()) => worker.await,
+            Err(ended) => ended,
+        };
         self.database.close().await;
-        Ok(())
+        ended.context("the worker failed")
     }
 }
 

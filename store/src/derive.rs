@@ -222,7 +222,9 @@ impl Database {
                             list.push_bind(*id);
                         }
                         query.push(")) ORDER BY e.external_id");
-                        events.append(&mut query.build_query_as().fetch_all(&mut *conn).await?);
+                        events.append(
+                            &mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?,
+                        );
                         let mut query = QueryBuilder::new(BLOCKS);
                         query.push("calendar_id = ").push_bind(calendar).push(" AND event_id IN (");
                         let mut list = query.separated(", ");
@@ -230,7 +232,9 @@ impl Database {
                             list.push_bind(*id);
                         }
                         query.push(")");
-                        rows.append(&mut query.build_query_as().fetch_all(&mut *conn).await?);
+                        rows.append(
+                            &mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?,
+                        );
                     }
                 }
                 return Ok(Some((state, Facts { zone, calendars, events, rows })));
@@ -292,7 +296,7 @@ impl Database {
                     list.push_bind(id.0);
                 }
                 query.push(")");
-                query.build().execute(&mut *conn).await?;
+                query.build().persistent(false).execute(&mut *conn).await?;
             }
             for chunk in difference.put.chunks(CHUNK) {
                 let mut query = QueryBuilder::new(
@@ -319,7 +323,7 @@ impl Database {
                         starts_at = excluded.starts_at, ends_at = excluded.ends_at, all_day = excluded.all_day,
                         reason = excluded.reason",
                 );
-                query.build().execute(&mut *conn).await?;
+                query.build().persistent(false).execute(&mut *conn).await?;
             }
             for (calendar, event, unreadable) in &plan.flags {
                 sqlx::query(

@@ -16,7 +16,8 @@ use sqlx::types::Json;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// Rows per statement: well under the limits of both databases on bound values.
+/// Rows per statement: well under the limits of both databases on bound values. A statement whose length hangs on what is
+/// written is not kept prepared (`persistent(false)`): a thousand rows of it take megabytes.
 pub(crate) const CHUNK: usize = 1000;
 
 /// A platform that could not expand a series for us is asked again after this long.
@@ -79,7 +80,9 @@ impl Database {
                             list.push_bind(id);
                         }
                         query.push("))");
-                        rows.append(&mut query.build_query_as().fetch_all(&mut *conn).await?);
+                        rows.append(
+                            &mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?,
+                        );
                     }
                 }
             }
@@ -141,7 +144,7 @@ impl Database {
                     list.push_bind(id);
                 }
                 query.push(")");
-                query.build().execute(&mut *conn).await?;
+                query.build().persistent(false).execute(&mut *conn).await?;
             }
             for ids in plan.hold.chunks(CHUNK) {
                 let mut query = QueryBuilder::new("UPDATE calendar_sync_events SET held_at = ");
@@ -152,7 +155,7 @@ impl Database {
                     list.push_bind(id);
                 }
                 query.push(")");
-                query.build().execute(&mut *conn).await?;
+                query.build().persistent(false).execute(&mut *conn).await?;
             }
             for rows in rows.chunks(CHUNK) {
                 let mut query = QueryBuilder::new(
@@ -179,7 +182,7 @@ impl Database {
                         revision = excluded.revision, changed_at = excluded.changed_at, over_at = excluded.over_at,
                         unreadable = FALSE, expanded_at = NULL, stand_in = FALSE, held_at = NULL",
                 );
-                query.build().execute(&mut *conn).await?;
+                query.build().persistent(false).execute(&mut *conn).await?;
             }
             sqlx::query(
                 "UPDATE calendars SET cursor = $2, synced_at = $3, last_error = NULL,
@@ -283,7 +286,7 @@ impl Database {
                 });
                 // An exception that the feed told us of says more than its stand-in.
                 query.push(" ON CONFLICT (calendar_id, external_id) DO NOTHING");
-                query.build().execute(&mut *conn).await?;
+                query.build().persistent(false).execute(&mut *conn).await?;
             }
             sqlx::query("UPDATE calendar_sync_events SET expanded_at = $3 WHERE calendar_id = $1 AND external_id = $2")
                 .bind(series.calendar.0)

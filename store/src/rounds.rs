@@ -71,7 +71,7 @@ macro_rules! events_change {
             query.push_values($events, |mut values, event| {
                 values.push_bind($lease.provider.0).push_bind(wanted).push_bind($calendar.0).push_bind(event);
             });
-            query.build().execute(&mut *$conn).await?;
+            query.build().persistent(false).execute(&mut *$conn).await?;
         }
     }};
 }

@@ -30,9 +30,9 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 2500)]
     events: usize,
     /// Only on this database; else on both.
-    #[arg(long)]
+    #[arg(long, overrides_with = "database")]
     database: Option<Kind>,
-    /// An empty PostgreSQL database to use. Without one, a throw-away server is started.
+    /// An empty PostgreSQL database to use. Without one, Cargo starts a throw-away server.
     #[arg(long, env = "SIMONE_TEST_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,
     #[arg(long, default_value = "google")]
@@ -73,14 +73,32 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
                 let url = format!("sqlite:{}", folder.0.join("bench.db").display());
                 bench(&options, "sqlite", &url).await?;
             }
-            Kind::Postgres => {
-                let Some(url) = &options.postgres else {
-                    bail!("PostgreSQL needs --postgres URL");
-                };
-                bench(&options, "postgres", url).await?;
-            }
+            Kind::Postgres => match &options.postgres {
+                Some(url) => bench(&options, "postgres", url).await?,
+                None => on_throwaway_postgres().await?,
+            },
         }
     }
+    Ok(())
+}
+
+/// Runs this command once more beside a server that `cargo xtask postgres` starts for it. Without Cargo, nothing is
+/// known of how to come by one.
+async fn on_throwaway_postgres() -> anyhow::Result<()> {
+    let Some(cargo) = std::env::var_os("CARGO") else {
+        bail!(
+            "PostgreSQL is not measured: run this by `cargo run --release`, or name an empty database by --postgres"
+        );
+    };
+    let status = tokio::process::Command::new(cargo)
+        .args(["xtask", "postgres", "--"])
+        .arg(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .args(["--database", "postgres"])
+        .status()
+        .await
+        .context("`cargo xtask postgres` cannot be run")?;
+    ensure!(status.success(), "`cargo xtask postgres` failed");
     Ok(())
 }
 

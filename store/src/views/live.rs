@@ -80,7 +80,8 @@ impl Database {
                 list.push_bind(session.as_slice());
             }
             query.push(")");
-            let owners: Vec<(Vec<u8>, Uuid)> = query.build_query_as().fetch_all(&mut *conn).await?;
+            let owners: Vec<(Vec<u8>, Uuid)> =
+                query.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
             let providers: HashSet<Uuid> = owners.iter().map(|(_, provider)| *provider).collect();
             if providers.is_empty() {
                 return Ok(());
@@ -94,7 +95,7 @@ impl Database {
                         list.push_bind(*provider);
                     }
                     query.push(concat!(") ", $rest));
-                    for row in query.build().fetch_all(&mut *conn).await? {
+                    for row in query.build().persistent(false).fetch_all(&mut *conn).await? {
                         let provider: Uuid = sqlx::Row::try_get(&row, "of_provider")?;
                         let facts = <$row as sqlx::FromRow<'_, _>>::from_row(&row)?;
                         of.entry(provider).or_default().update(format!("{facts:?}\n"));
