@@ -217,27 +217,76 @@ pub struct Upcoming {
     pub verdict: Verdict,
 }
 
-/// Everything of a calendar that is not over, in the order of time. `standing`: the calendar's blocks as they are, of
-/// which those of a series that cannot be read stay.
+/// Some of what is to come in a calendar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpcomingPage {
+    /// In the order of time.
+    pub rows: Vec<Upcoming>,
+    /// From 1.
+    pub page: usize,
+    /// Whether there are later pages.
+    pub more: bool,
+    /// Of all pages.
+    pub blocking: usize,
+    pub not_blocking: usize,
+}
+
+/// A row of the list before it is known whether it is shown: nothing is copied for those that are not.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    Judged(Judged<'a>),
+    /// Of a series that cannot be read: it stays.
+    Standing(&'a BlockKey, &'a Block),
+}
+
+impl<'a> Seen<'a> {
+    const fn interval(&self) -> Interval {
+        match self {
+            Self::Judged(judged) => judged.interval,
+            Self::Standing(_, block) => block.interval,
+        }
+    }
+
+    fn event(&self) -> &'a str {
+        match self {
+            Self::Judged(judged) => judged.event,
+            Self::Standing(key, _) => &key.event,
+        }
+    }
+
+    const fn verdict(&self) -> Verdict {
+        match self {
+            Self::Judged(judged) => judged.verdict,
+            Self::Standing(..) => Verdict::Blocks(Because::Unreadable),
+        }
+    }
+
+    fn row(&self, calendar: CalendarId) -> Upcoming {
+        let (key, all_day, detail) = match self {
+            Self::Judged(judged) => (judged.key(calendar), judged.all_day, &judged.shown.id),
+            Self::Standing(key, block) => ((*key).clone(), block.all_day, &block.detail),
+        };
+        let (interval, verdict) = (self.interval(), self.verdict());
+        Upcoming { key, interval, all_day, detail: detail.clone(), verdict }
+    }
+}
+
+/// A page of `size` of what of a calendar is not over; `only_free`: of that, what does not block. `standing`: the
+/// calendar's blocks as they are, of which those of a series that cannot be read stay. A page beyond the last is the last.
 pub fn upcoming(
     calendar: &CalendarFacts,
     standing: &[(BlockKey, Block)],
     provider_zone: Tz,
     now: DateTime<Utc>,
-) -> Vec<Upcoming> {
+    only_free: bool,
+    (page, size): (usize, usize),
+) -> UpcomingPage {
     let horizon = Horizon::at(now, provider_zone).interval();
     let to_come = |interval: &Interval| interval.end > now || interval.is_empty() && interval.start >= now;
-    let mut found = Vec::new();
-    let row = |judged: &Judged<'_>| Upcoming {
-        key: judged.key(calendar.id),
-        interval: judged.interval,
-        all_day: judged.all_day,
-        detail: judged.shown.id.clone(),
-        verdict: judged.verdict,
-    };
+    let mut found: Vec<Seen<'_>> = Vec::new();
     let unread = judge(calendar, provider_zone, horizon, |judged| {
         if to_come(&judged.interval) {
-            found.push(row(&judged));
+            found.push(Seen::Judged(judged));
         }
     });
     for series in unread {
@@ -247,25 +296,23 @@ pub fn upcoming(
             if !known.slots.contains(&key.original_start) && block.interval.overlaps(&horizon) {
                 stays = true;
                 if to_come(&block.interval) {
-                    found.push(Upcoming {
-                        key: key.clone(),
-                        interval: block.interval,
-                        all_day: block.all_day,
-                        detail: block.detail.clone(),
-                        verdict: Verdict::Blocks(Because::Unreadable),
-                    });
+                    found.push(Seen::Standing(key, block));
                 }
             }
         }
         let own = known.own.filter(|own| !stays && to_come(&own.interval));
-        found.extend(own.iter().map(row));
+        found.extend(own.map(Seen::Judged));
     }
-    found.sort_unstable_by(|one, other| {
-        (one.interval, &one.key.event, &one.key.original_start).cmp(&(
-            other.interval,
-            &other.key.event,
-            &other.key.original_start,
-        ))
-    });
-    found
+    let all = found.len();
+    let blocking = found.iter().filter(|seen| seen.verdict().blocks()).count();
+    if only_free {
+        found.retain(|seen| !seen.verdict().blocks());
+    }
+    // A stable order, so that no occurrence falls between two pages.
+    found.sort_by(|one, other| (one.interval(), one.event()).cmp(&(other.interval(), other.event())));
+    let page = page.clamp(1, found.len().div_ceil(size).max(1));
+    let shown = found.iter().skip((page - 1).saturating_mul(size)).take(size);
+    let rows = shown.map(|seen| seen.row(calendar.id)).collect();
+    let more = page.saturating_mul(size) < found.len();
+    UpcomingPage { rows, page, more, blocking, not_blocking: all - blocking }
 }

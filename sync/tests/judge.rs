@@ -68,7 +68,9 @@ fn derived(facts: &CalendarFacts, rows: &Rows) -> Rows {
 
 fn listed(facts: &CalendarFacts, rows: &Rows) -> Vec<Upcoming> {
     let standing: Vec<_> = rows.iter().map(|(key, block)| (key.clone(), block.clone())).collect();
-    upcoming(facts, &standing, PARIS, now())
+    let all = upcoming(facts, &standing, PARIS, now(), false, (1, usize::MAX));
+    assert_eq!(all.rows.len(), all.blocking + all.not_blocking);
+    all.rows
 }
 
 fn marks() -> impl Strategy<Value = Marks> {
@@ -187,6 +189,19 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn pages_hold_each_occurrence_once() {
+    let at_once =
+        (0..7).map(|n| event(&format!("{n}"), Shape::Single { span: timed(5, 1) }, Marks::default()));
+    let facts = calendar(at_once.collect(), false);
+    let page = |page| upcoming(&facts, &[], PARIS, now(), false, (page, 3));
+    let mut seen: Vec<_> = (1..=3).flat_map(|number| page(number).rows).map(|row| row.detail).collect();
+    seen.dedup();
+    assert_eq!(seen.len(), 7);
+    assert_eq!([1, 2, 3, 9].map(|number| page(number).more), [true, true, false, false]);
+    assert_eq!((page(0).page, page(usize::MAX).page), (1, 3));
 }
 
 fn said(facts: &CalendarFacts) -> Vec<(String, Verdict)> {
