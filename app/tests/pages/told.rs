@@ -10,6 +10,7 @@ use simone_sync::import::{Counts, Draft, Pull};
 use simone_sync::platform::{Access, RemoteCalendar};
 use simone_sync::ports::{Choices as _, Lease, RoundStore as _};
 use simone_sync::round::{Outcome, RoundReport};
+use std::sync::Mutex;
 
 const HOSTILE: &str = "\"></title><script>alert(1)</script>\u{202e}lrtb\u{0}";
 
@@ -21,6 +22,8 @@ struct Stage {
     connection: ConnectionId,
     calendar: CalendarId,
     lease: Lease,
+    /// What the round under way has changed.
+    counts: Mutex<Counts>,
 }
 
 fn event(id: &str, hours: i64, title: &str, marks: Marks, now: DateTime<Utc>) -> ObservedEvent {
@@ -38,15 +41,16 @@ fn event(id: &str, hours: i64, title: &str, marks: Marks, now: DateTime<Utc>) ->
     }
 }
 
-fn report(at: DateTime<Utc>, outcome: Outcome) -> RoundReport {
+fn report(at: DateTime<Utc>, outcome: Outcome, counts: Counts) -> RoundReport {
     RoundReport {
         started_at: at,
         ended_at: at,
         outcome,
-        counts: Counts::default(),
+        counts,
         requests: 7,
         refreshes: 0,
         delays: (0, 0),
+        advances: Vec::new(),
         next_sync_at: at + TimeDelta::minutes(5),
         not_before: None,
         list_doubted: false,
@@ -71,7 +75,7 @@ impl Stage {
         };
         product.db.apply_calendars(&lease, &[remote], now).await.unwrap();
         let calendar = product.db.pull_targets(&lease).await.unwrap()[0].calendar;
-        let stage = Self { product, cookie, provider, connection, calendar, lease };
+        let stage = Self { product, cookie, provider, connection, calendar, lease, counts: Mutex::default() };
         stage.pull(events.into_iter().map(|event| Change::Present(Box::new(event))).collect()).await;
         stage
     }
@@ -86,11 +90,14 @@ impl Stage {
         let blocks = db.block_counts(self.calendar, now).await.unwrap();
         let plan = Draft::new(pull, &known, now).brake(&blocks);
         assert!(db.apply_pull(&self.lease, &plan, now).await.unwrap());
+        *self.counts.lock().unwrap() += plan.counts;
         db.derive(self.provider, now).await.unwrap();
     }
 
     async fn end(&self, outcome: Outcome) {
-        self.product.db.end_round(&self.lease, &report(self.product.clock.now(), outcome)).await.unwrap();
+        let counts = std::mem::take(&mut *self.counts.lock().unwrap());
+        let report = report(self.product.clock.now(), outcome, counts);
+        self.product.db.end_round(&self.lease, &report).await.unwrap();
     }
 
     /// The next round, some minutes later.

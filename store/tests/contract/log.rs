@@ -84,7 +84,7 @@ async fn a_round_tells_what_it_changed_from_what_to_what() {
         fixture.pull(&lease, calendar, false, changes).await;
         let under_way = fixture.newest(provider).await;
         assert_eq!((under_way.row.outcome.as_str(), under_way.row.under_way), ("unfinished", true));
-        fixture.db.end_round(&lease, &report(later(5), Outcome::Ok, 0)).await.unwrap();
+        fixture.db.end_round(&lease, &report(later(5), Outcome::Ok, 1)).await.unwrap();
 
         assert_eq!(fixture.log(provider).await.len(), 2, "one row a round");
         let second = fixture.newest(provider).await;
@@ -123,7 +123,7 @@ async fn a_round_that_is_cut_off_keeps_what_it_has_changed() {
         assert_eq!((cut.row.outcome.as_str(), cut.row.under_way, cut.row.added), ("unfinished", false, 1));
         assert_eq!(entries(&cut).len(), 1);
         fixture.pull(&lease, calendar, false, vec![Change::Gone { id: "dentist".to_owned() }]).await;
-        fixture.db.end_round(&lease, &report(later(10), Outcome::Ok, 0)).await.unwrap();
+        fixture.db.end_round(&lease, &report(later(10), Outcome::Ok, 1)).await.unwrap();
         let rows = fixture.log(provider).await;
         let outcomes: Vec<_> =
             rows.iter().map(|row| (row.outcome.as_str(), row.added, row.removed)).collect();
@@ -158,7 +158,7 @@ async fn removals_that_are_held_and_come_back_are_told() {
         fixture.pull(&lease, calendar, false, gone).await;
         // The same round lists in full, and they are there after all.
         fixture.pull(&lease, calendar, true, many.into_iter().map(present).collect()).await;
-        fixture.db.end_round(&lease, &report(later(5), Outcome::Ok, 0)).await.unwrap();
+        fixture.db.end_round(&lease, &report(later(5), Outcome::Ok, 1)).await.unwrap();
         let round = fixture.newest(provider).await;
         assert_eq!((round.row.held, round.row.changed, round.row.removed), (30, 30, 0));
         assert_eq!(round.calendars.len(), 2, "two pulls of one calendar");
