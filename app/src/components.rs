@@ -91,3 +91,27 @@ pub fn connect_button(platform: Platform, words: String, reconnects: Option<Conn
     }
     .into_any()
 }
+
+/// A button that opens a page of someone else's in a tab of its own, which learns nothing of ours. `link` must be safe: see
+/// [`crate::reasons::safe_link`].
+pub fn outside_link(lang: Lang, link: String, words: String) -> AnyView {
+    view! {
+        <a class="btn" href=link target="_blank" rel="noopener noreferrer">
+            {words}
+            <span aria-hidden="true">"↗"</span>
+            <span class="unseen">{format!("({})", text!(lang, reason.new_tab))}</span>
+        </a>
+    }
+    .into_any()
+}
+
+/// The same where there is room for an arrow only.
+pub fn outside_link_named(lang: Lang, link: String, name: String) -> AnyView {
+    let name = format!("{name} ({})", text!(lang, reason.new_tab));
+    view! {
+        <a class="btn quiet step" href=link target="_blank" rel="noopener noreferrer" aria-label=name>
+            <span aria-hidden="true">"↗"</span>
+        </a>
+    }
+    .into_any()
+}

@@ -61,22 +61,16 @@ pub fn day_and_month(lang: Lang, date: NaiveDate, today: NaiveDate) -> String {
     }
 }
 
-/// The week that begins on `monday`: `12 – 18 janvier`, `29 juin – 5 juillet`.
-pub fn week(lang: Lang, monday: NaiveDate, today: NaiveDate) -> String {
-    let sunday = monday + TimeDelta::days(6);
-    let end = day_and_month(lang, sunday, today);
-    if monday.year() != sunday.year() {
-        format!(
-            "{} {} {} – {}",
-            day_number(lang, monday),
-            month(lang, monday),
-            monday.year(),
-            full(lang, sunday)
-        )
-    } else if monday.month() == sunday.month() {
-        format!("{} – {end}", day_number(lang, monday))
+/// The seven days from `first` on: `12 – 18 janvier`, `29 juin – 5 juillet`.
+pub fn week(lang: Lang, first: NaiveDate, today: NaiveDate) -> String {
+    let last = first + TimeDelta::days(6);
+    let end = day_and_month(lang, last, today);
+    if first.year() != last.year() {
+        format!("{} {} {} – {}", day_number(lang, first), month(lang, first), first.year(), full(lang, last))
+    } else if first.month() == last.month() {
+        format!("{} – {end}", day_number(lang, first))
     } else {
-        format!("{} {} – {end}", day_number(lang, monday), month(lang, monday))
+        format!("{} {} – {end}", day_number(lang, first), month(lang, first))
     }
 }
 
@@ -120,6 +114,22 @@ fn day_number(lang: Lang, date: NaiveDate) -> String {
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What someone wrote elsewhere, as one short line: without control characters, and without the marks that reorder the
+/// text around them.
+pub fn foreign(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let reorders = |letter: &char| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+    // A hostile one may be long: no more of it is looked at than can be shown.
+    let line: String = text.chars().take(8 * LONGEST).filter(|letter| !reorders(letter)).map(plain).collect();
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= LONGEST {
+        return line;
+    }
+    let short: String = line.chars().take(LONGEST).collect();
+    format!("{}…", short.trim_end())
 }
 
 /// How long ago: `à l’instant`, `il y a 2 min`, `il y a 3 h`, `hier, 18:42`, `13 janvier, 18:42`.
@@ -347,6 +357,15 @@ mod tests {
         assert_eq!(elided(Lang::fr, "à l’heure de Le Caire, de Paris"), "à l’heure du Caire, de Paris");
         assert_eq!(elided(Lang::fr, "à l’heure de Paris"), "à l’heure de Paris");
         assert_eq!(elided(Lang::fr, "Heure de Honolulu"), "Heure d’Honolulu");
+    }
+
+    #[test]
+    fn what_others_wrote_is_one_short_line() {
+        assert_eq!(foreign("  Yoga\r\n doux\u{0} "), "Yoga doux");
+        assert_eq!(foreign("\u{202e}agoY\u{202c} \u{2067}x\u{2069}"), "agoY x");
+        assert_eq!(foreign("يوغا"), "يوغا");
+        assert_eq!(foreign(&"é".repeat(10_000)).chars().count(), 121);
+        assert_eq!(foreign(&"\u{202e}".repeat(10_000)), "");
     }
 
     #[test]

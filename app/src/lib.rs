@@ -12,6 +12,8 @@ mod login;
 mod page;
 mod pages;
 mod platform;
+mod reasons;
+mod remedy;
 mod render;
 mod router;
 pub mod session;

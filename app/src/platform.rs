@@ -42,6 +42,7 @@ pub fn outcome_words(lang: Lang, platform: Platform, code: &str) -> Option<Strin
         "misconfigured" => text!(lang, outcome.misconfigured, platform = platform),
         "refused" => text!(lang, outcome.refused, platform = platform),
         "database" => text!(lang, outcome.database),
+        "unfinished" => text!(lang, outcome.unfinished),
         _ => text!(lang, outcome.unknown),
     })
 }

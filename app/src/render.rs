@@ -57,6 +57,11 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("login") view=login::LoginPage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("login"), ParamSegment("token")) view=login::LinkPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("agenda") view=agenda::AgendaPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("agenda"), ParamSegment("block"))
+                    view=reason::ReasonPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=calendars view=calendars::CalendarsPage ssr=SsrMode::Async/>
                 <Route path=connection view=connection::ConnectionPage ssr=SsrMode::Async/>
                 <Route
@@ -64,9 +69,19 @@ pub fn App() -> impl IntoView {
                     view=connection::DisconnectPage
                     ssr=SsrMode::Async
                 />
+                <Route
+                    path=(connection, ParamSegment("calendar"))
+                    view=upcoming::CalendarPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=account view=account::AccountPage ssr=SsrMode::Async/>
                 <Route path=(account, StaticSegment("zone")) view=account::ZonePage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sync-log") view=sync_log::SyncLogPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("sync-log"), ParamSegment("round"))
+                    view=sync_round::SyncRoundPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=StaticSegment("notifications") view=notifications::NotificationsPage ssr=SsrMode::Async/>
             </Routes>
         </Router>

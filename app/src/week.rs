@@ -1,6 +1,6 @@
 //! Where the blocks of a week stand: on which days, at which quarters of an hour, and side by side where they overlap.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 use simone_booking::Interval;
 use simone_booking::horizon::start_of_day;
@@ -13,41 +13,38 @@ const QUARTERS_A_DAY: u32 = 96;
 /// What is shorter is drawn as long as this, in quarters: less holds no title.
 const SHORTEST: u32 = 2;
 
-/// A week from Monday to Sunday in a zone.
+/// Seven days in a zone. From today on rather than from Monday: on a Sunday, what is past would be all there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Week {
-    pub monday: NaiveDate,
+    pub first: NaiveDate,
     pub zone: Tz,
 }
 
 impl Week {
-    /// The week in which `date` lies. Far from our time, the nearest one that can be counted with.
-    pub fn of(date: NaiveDate, zone: Tz) -> Self {
-        let date = date.clamp(
+    /// The week that begins on `date`. Far from our time, the nearest one that can be counted with.
+    pub fn from(date: NaiveDate, zone: Tz) -> Self {
+        let first = date.clamp(
             NaiveDate::from_ymd_opt(1970, 1, 12).expect("a date"),
             NaiveDate::from_ymd_opt(9998, 1, 1).expect("a date"),
         );
-        Self { monday: date - Days::new(u64::from(date.weekday().num_days_from_monday())), zone }
+        Self { first, zone }
     }
 
     pub fn days(&self) -> [NaiveDate; 7] {
-        std::array::from_fn(|index| self.monday + Days::new(index as u64))
+        std::array::from_fn(|index| self.first + Days::new(index as u64))
     }
 
-    /// From Monday 00:00 to the next Monday 00:00.
+    /// From 00:00 of its first day to 00:00 of the day after its last.
     pub fn interval(&self) -> Interval {
-        Interval::new(
-            start_of_day(self.monday, self.zone),
-            start_of_day(self.monday + Days::new(7), self.zone),
-        )
+        Interval::new(start_of_day(self.first, self.zone), start_of_day(self.first + Days::new(7), self.zone))
     }
 
     pub fn previous(&self) -> NaiveDate {
-        self.monday - Days::new(7)
+        self.first - Days::new(7)
     }
 
     pub fn next(&self) -> NaiveDate {
-        self.monday + Days::new(7)
+        self.first + Days::new(7)
     }
 }
 
@@ -196,7 +193,7 @@ mod tests {
     const PARIS: Tz = chrono_tz::Europe::Paris;
 
     fn week(text: &str) -> Week {
-        Week::of(text.parse().unwrap(), PARIS)
+        Week::from(text.parse().unwrap(), PARIS)
     }
 
     fn block(start: &str, end: &str) -> (Interval, bool) {
@@ -222,17 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn a_week_runs_from_monday_to_sunday() {
+    fn a_week_runs_from_any_day() {
         let week = week("2026-01-18");
-        assert_eq!(week.monday, "2026-01-12".parse().unwrap());
-        assert_eq!(week.days()[6], "2026-01-18".parse().unwrap());
-        assert_eq!(week.next(), "2026-01-19".parse().unwrap());
+        assert_eq!(week.days()[0], "2026-01-18".parse().unwrap());
+        assert_eq!(week.days()[6], "2026-01-24".parse().unwrap());
+        assert_eq!(week.next(), "2026-01-25".parse().unwrap());
+        assert_eq!(week.previous(), "2026-01-11".parse().unwrap());
     }
 
     #[test]
     fn dates_at_the_end_of_the_calendar_have_a_week_too() {
         for date in [NaiveDate::MIN, NaiveDate::MAX] {
-            let week = Week::of(date, PARIS);
+            let week = Week::from(date, PARIS);
             assert!(week.interval().start < week.interval().end);
             let _ = (week.previous(), week.next());
         }
@@ -240,7 +238,7 @@ mod tests {
 
     #[test]
     fn blocks_stand_at_their_time_of_the_zone() {
-        let layout = layout(week("2026-01-13"), &[block("2026-01-13T17:00:00Z", "2026-01-13T18:05:00Z")]);
+        let layout = layout(week("2026-01-12"), &[block("2026-01-13T17:00:00Z", "2026-01-13T18:05:00Z")]);
         assert_eq!(
             timed(&layout, 1),
             [(0, 72, 77, 0, 1)],
@@ -253,14 +251,14 @@ mod tests {
 
     #[test]
     fn a_holiday_stands_on_each_of_its_days() {
-        let layout = layout(week("2026-01-13"), &[all_day("2026-01-10", "2026-01-16")]);
+        let layout = layout(week("2026-01-12"), &[all_day("2026-01-10", "2026-01-16")]);
         let whole: Vec<usize> = layout.days.iter().map(|day| day.parts.len()).collect();
         assert_eq!(whole, [1, 1, 1, 1, 0, 0, 0], "until Thursday the 15th; the 16th is its exclusive end");
     }
 
     #[test]
     fn a_long_block_is_split_by_midnight() {
-        let layout = layout(week("2026-01-13"), &[block("2026-01-12T21:00:00Z", "2026-01-14T09:30:00Z")]);
+        let layout = layout(week("2026-01-12"), &[block("2026-01-12T21:00:00Z", "2026-01-14T09:30:00Z")]);
         assert_eq!(timed(&layout, 0), [(0, 88, 96, 0, 1)]);
         assert_eq!(layout.days[1].parts, [Part { block: 0, kind: PartKind::WholeDay }]);
         assert_eq!(timed(&layout, 2), [(0, 0, 42, 0, 1)]);
@@ -271,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_block_that_ends_at_midnight_does_not_touch_the_next_day() {
-        let layout = layout(week("2026-01-13"), &[block("2026-01-13T21:00:00Z", "2026-01-13T23:00:00Z")]);
+        let layout = layout(week("2026-01-12"), &[block("2026-01-13T21:00:00Z", "2026-01-13T23:00:00Z")]);
         assert_eq!(timed(&layout, 1), [(0, 88, 96, 0, 1)]);
         assert!(layout.days[2].parts.is_empty());
     }
@@ -279,7 +277,7 @@ mod tests {
     #[test]
     fn overlapping_blocks_stand_side_by_side() {
         let layout = layout(
-            week("2026-01-13"),
+            week("2026-01-12"),
             &[
                 block("2026-01-13T11:00:00Z", "2026-01-13T13:00:00Z"),
                 block("2026-01-13T12:00:00Z", "2026-01-13T13:00:00Z"),
@@ -292,7 +290,7 @@ mod tests {
     #[test]
     fn a_chain_of_overlaps_shares_the_width() {
         let layout = layout(
-            week("2026-01-13"),
+            week("2026-01-12"),
             &[
                 block("2026-01-13T09:00:00Z", "2026-01-13T11:00:00Z"),
                 block("2026-01-13T10:00:00Z", "2026-01-13T13:00:00Z"),
@@ -309,7 +307,7 @@ mod tests {
     #[test]
     fn ever_more_overlaps_stay_within_the_lanes() {
         let many: Vec<_> = (0..40).map(|_| block("2026-01-13T11:00:00Z", "2026-01-13T12:00:00Z")).collect();
-        for (_, _, _, lane, lanes) in timed(&layout(week("2026-01-13"), &many), 1) {
+        for (_, _, _, lane, lanes) in timed(&layout(week("2026-01-12"), &many), 1) {
             assert!(lane < MOST_LANES && lanes == MOST_LANES);
         }
     }
@@ -317,10 +315,10 @@ mod tests {
     #[test]
     fn days_on_which_the_clocks_change_hold_their_blocks() {
         // 25 October 2026: 02:00 to 03:00 comes twice. From the first 02:45 to the second 02:15.
-        let layout_ = layout(week("2026-10-25"), &[block("2026-10-25T00:45:00Z", "2026-10-25T01:15:00Z")]);
+        let layout_ = layout(week("2026-10-19"), &[block("2026-10-25T00:45:00Z", "2026-10-25T01:15:00Z")]);
         assert_eq!(timed(&layout_, 6), [(0, 11, 13, 0, 1)]);
         // 29 March 2026 has 23 hours; an all-day block takes them all.
-        let layout_ = layout(week("2026-03-29"), &[all_day("2026-03-29", "2026-03-30")]);
+        let layout_ = layout(week("2026-03-23"), &[all_day("2026-03-29", "2026-03-30")]);
         assert_eq!(layout_.days[6].parts, [Part { block: 0, kind: PartKind::WholeDay }]);
     }
 
@@ -328,14 +326,14 @@ mod tests {
     fn an_all_day_block_of_another_zone_stands_on_the_days_it_touches() {
         let tokyo = |text: &str| start_of_day(text.parse().unwrap(), chrono_tz::Asia::Tokyo);
         let layout =
-            layout(week("2026-01-13"), &[(Interval::new(tokyo("2026-01-13"), tokyo("2026-01-14")), true)]);
+            layout(week("2026-01-12"), &[(Interval::new(tokyo("2026-01-13"), tokyo("2026-01-14")), true)]);
         assert_eq!(layout.days[0].parts.len() + layout.days[1].parts.len(), 2);
     }
 
     #[test]
     fn short_and_empty_blocks() {
         let layout = layout(
-            week("2026-01-13"),
+            week("2026-01-12"),
             &[
                 block("2026-01-13T11:03:00Z", "2026-01-13T11:04:00Z"),
                 block("2026-01-13T11:00:00Z", "2026-01-13T11:00:00Z"),

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+#[path = "pages/told.rs"]
+mod told;
+
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -126,6 +129,26 @@ impl Product {
             .unwrap();
         let Recorded::Connected(connection) = recorded else { panic!("{recorded:?}") };
         connection
+    }
+
+    /// The provider consents anew.
+    async fn connection_again(&self, provider: ProviderId, connection: ConnectionId, account: &str) {
+        let verifier = "v".repeat(43).into();
+        let attempt =
+            Attempt { provider, platform: Platform::Google, reconnects: Some(connection), verifier };
+        let account = Account { id: account.to_owned(), email: account.to_owned() };
+        let (access, refresh, now) = ("access2".into(), "refresh2".into(), self.clock.now());
+        let until = now + TimeDelta::hours(1);
+        let recorded = self.db.record_grant(&attempt, &account, &access, until, &refresh, "s", now).await;
+        assert_eq!(recorded.unwrap(), Recorded::Reconnected(connection));
+    }
+
+    /// Logs in by a link that was sent.
+    async fn enter_as(&self, email: &str) -> String {
+        self.post("/login", &format!("email={}", email.replace('@', "%40")), "").await;
+        let emails = self.db.latest_emails(1).await.unwrap();
+        let simone_store::deliveries::EmailKind::LoginLink { token } = &emails[0].kind else { panic!() };
+        self.post(&format!("/login/{token}"), "", "").await.cookie().expect("a session")
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -18,10 +18,12 @@ const NAMES = [
   '👩🏽‍⚕️ Ҋ\u0301\u0302\u0303',
 ];
 
-/** So much of a name is surely kept and shown. */
-const shown = (name: string) => name.slice(0, 100);
+/** So much of a name is surely kept and shown: not the marks that would reorder what stands around it. */
+const shown = (name: string) => name.replace(/[\u202a-\u202e\u2066-\u2069]/g, '').slice(0, 100);
 
 test('hostile names are shown as what they are', async ({ page, simulator }) => {
+  // A dozen pages under axe.
+  test.slow();
   const dialogs: string[] = [];
   page.on('dialog', (dialog) => {
     dialogs.push(dialog.message());
@@ -63,8 +65,21 @@ test('hostile names are shown as what they are', async ({ page, simulator }) => 
   await page.goto('/settings/calendars');
   await page.getByRole('link', { name: `Détails de ${MALLORY}` }).click();
   await expectHarmless();
+  await page.getByRole('link', { name: /Événements à venir/ }).first().click();
+  for (const name of NAMES) await expect(page.getByRole('main').getByText(shown(name)).first()).toBeVisible();
+  await expectHarmless();
   await page.goto('/sync-log');
   await expectHarmless();
+  await page.getByRole('main').getByRole('link', { name: /événements ajoutés/ }).last().click();
+  await expect(page.getByRole('heading', { name: /^Synchronisation de/ })).toBeVisible();
+  await expectHarmless();
+  await openWeek(page, day);
+  for (const name of [NAMES[1]!, NAMES[4]!]) {
+    await openWeek(page, day);
+    await blocks(page, day, shown(name)).first().getByRole('link').click();
+    await expect(page.getByRole('heading', { level: 1, name: /^Pourquoi/ })).toBeVisible();
+    await expectHarmless();
+  }
   await page.goto('/settings/account/zone?zone=Asia/Tokyo');
   await expectHarmless();
 });
@@ -80,6 +95,9 @@ test.describe('what is not theirs', () => {
       '/settings/calendars/%3Cscript%3E',
       '/sync-log?connection=%27%20OR%201=1',
       '/agenda/nothing',
+      `/agenda/${id}`,
+      `/settings/calendars/${id}/${id}`,
+      `/sync-log/${id}`,
       '/actions/nothing',
       '/%00',
     ]) {

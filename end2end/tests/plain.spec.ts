@@ -25,7 +25,14 @@ test('each page can be used without a script @plain', async ({ page }) => {
   }
   await connect(page);
   const details = await page.getByRole('link', { name: `Détails de ${CAMILLE}` }).getAttribute('href');
-  for (const address of [...pages, details!, `${details}/disconnect`, '/settings/account/zone?zone=Asia/Tokyo']) {
+  await page.goto(`/agenda?week=${next(Weekday.Tuesday)}`);
+  const reason = await page.locator('.block a').first().getAttribute('href');
+  await page.goto('/settings/calendars');
+  const upcoming = await page.getByRole('link', { name: /Événements à venir/ }).first().getAttribute('href');
+  await page.goto('/sync-log');
+  const round = await page.locator('.log a').first().getAttribute('href');
+  const told = [reason!, upcoming!, `${upcoming}?show=free`, round!];
+  for (const address of [...pages, ...told, details!, `${details}/disconnect`, '/settings/account/zone?zone=Asia/Tokyo']) {
     await page.goto(address);
     await expectUsableWithoutScript(page);
   }

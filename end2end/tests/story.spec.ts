@@ -66,8 +66,9 @@ test('a provider connects Google Calendar, and what is in it blocks their slots 
     await expect(page.getByText(/à jour, à l’instant/)).toBeVisible();
     for (let week = 0; week < 2; week++) {
       await page.getByRole('link', { name: 'Semaine suivante' }).click();
-      await expect(page).toHaveURL(new RegExp(`week=${plus(monday(today()), 7 * (week + 1))}`));
+      await expect(page).toHaveURL(new RegExp(`week=${plus(today(), 7 * (week + 1))}`));
     }
+    await openWeek(page, holiday[0]!);
     for (const day of holiday) {
       await expect(blocks(page, day, 'Vacances')).toHaveCount(1);
       await expect(blocks(page, day, 'Vacances')).toContainText('toute la journée');
@@ -126,7 +127,10 @@ test('a provider connects Google Calendar, and what is in it blocks their slots 
     await expect(rounds.filter({ hasText: /\d+ événements ajoutés/ }).first()).toBeVisible();
     await expect(rounds.filter({ hasText: '1 modifié' })).toHaveCount(1);
     await expect(rounds.filter({ hasText: '1 supprimé' })).toHaveCount(1);
-    await expect(rounds.first()).toContainText(/requête/);
+    await rounds.filter({ hasText: '1 modifié' }).getByRole('link').click();
+    const moved = page.getByRole('main').getByRole('listitem').filter({ hasText: 'Dentiste' });
+    await expect(moved.locator('del')).toContainText('15:00 – 16:00');
+    await expect(moved.locator('ins')).toContainText('16:00 – 17:00');
   });
 
   await test.step('they disconnect, after reading what it does, and the blocks are gone', async () => {

@@ -226,6 +226,13 @@ impl Choices for Database {
                 return Ok(false);
             }
             forget_events!(conn, "SELECT id FROM calendars WHERE connection_id = $1", connection.0);
+            sqlx::query(
+                "DELETE FROM calendar_sync_changes
+                 WHERE log_id IN (SELECT id FROM calendar_sync_logs WHERE connection_id = $1)",
+            )
+            .bind(connection.0)
+            .execute(&mut *conn)
+            .await?;
             sqlx::query("DELETE FROM calendars WHERE connection_id = $1")
                 .bind(connection.0)
                 .execute(&mut *conn)

@@ -3,6 +3,7 @@
 use crate::Database;
 use crate::crypto::Place;
 use crate::database::{for_update, read, write};
+use crate::log_changes::record_changes;
 use crate::notices::{Notice, settle_notices, tell};
 use crate::rounds::{check_lease, events_change, facts_change};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -117,6 +118,7 @@ impl Database {
         now: DateTime<Utc>,
     ) -> StoreResult<bool> {
         let rows = self.seal_rows(plan);
+        let changes = self.changes_of(plan).await?;
         write!(self, |conn| {
             // The zone of a calendar is that of all its events.
             if plan.zone.is_some() {
@@ -194,6 +196,7 @@ impl Database {
             .bind(&plan.zone)
             .execute(&mut *conn)
             .await?;
+            record_changes!(self, conn, lease, plan, &changes, now);
             let about = format!("removals_held:{}:", plan.calendar);
             if !plan.hold.is_empty() {
                 let cause = format!("{about}{}", now.timestamp_micros());

@@ -11,6 +11,7 @@ mod database;
 pub mod deliveries;
 mod derive;
 mod events;
+mod log_changes;
 mod notices;
 mod providers;
 mod prune;

@@ -682,10 +682,15 @@ impl RoundStore for Database {
                 .execute(&mut *conn)
                 .await?;
                 let log: SyncLogId = self.ids.id();
+                // What its pulls changed stands there already, counted.
                 sqlx::query(
                     "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
-                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
-                     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms, epoch)
+                     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                     ON CONFLICT (connection_id, epoch) DO UPDATE SET started_at = excluded.started_at,
+                            ended_at = excluded.ended_at, outcome = excluded.outcome, requests = excluded.requests,
+                            refreshes = excluded.refreshes, duration_ms = excluded.duration_ms,
+                            delays = excluded.delays, delay_ms = excluded.delay_ms",
                 )
                 .bind(log.0)
                 .bind(lease.connection.0)
@@ -702,6 +707,7 @@ impl RoundStore for Database {
                 .bind(duration)
                 .bind(count(report.delays.0))
                 .bind(report.delays.1)
+                .bind(lease.epoch)
                 .execute(&mut *conn)
                 .await?;
             }

@@ -35,6 +35,7 @@ pub const SEALED: &[SealedColumn] = &[
         row: &[("calendar_id", Part::Id), ("external_id", Part::Text)],
     },
     SealedColumn { table: "unavailabilities", column: "details", row: &[("id", Part::Id)] },
+    SealedColumn { table: "calendar_sync_changes", column: "changes", row: &[("id", Part::Id)] },
     SealedColumn { table: "oauth_attempts", column: "verifier", row: &[("state_hash", Part::Bytes)] },
     SealedColumn { table: "deliveries", column: "message", row: &[("cause", Part::Text)] },
 ];

@@ -24,6 +24,8 @@ pub enum Because {
     Unanswered,
     /// Blocks: marked free, but the calendar's switch "also block free events" is on.
     FreeButWanted,
+    /// Blocks, to be on the safe side: of a series whose rule cannot be read.
+    Unreadable,
     /// Free: the provider does not go.
     Declined,
     /// Free: its owner marked it so.
@@ -32,9 +34,30 @@ pub enum Because {
     WorkingLocation,
     /// Free: takes no time.
     Birthday,
+    /// Free: this occurrence of a series was cancelled.
+    Cancelled,
+    /// Free: it ends when it begins.
+    NoTime,
+    /// Free as yet: it begins after the horizon.
+    Beyond,
 }
 
 impl Because {
+    pub const ALL: [Self; 12] = [
+        Self::Busy,
+        Self::Tentative,
+        Self::Unanswered,
+        Self::FreeButWanted,
+        Self::Unreadable,
+        Self::Declined,
+        Self::MarkedFree,
+        Self::WorkingLocation,
+        Self::Birthday,
+        Self::Cancelled,
+        Self::NoTime,
+        Self::Beyond,
+    ];
+
     /// As it stands in the database and in addresses.
     pub const fn code(self) -> &'static str {
         match self {
@@ -42,17 +65,40 @@ impl Because {
             Self::Tentative => "tentative",
             Self::Unanswered => "unanswered",
             Self::FreeButWanted => "free_wanted",
+            Self::Unreadable => "unreadable",
             Self::Declined => "declined",
             Self::MarkedFree => "marked_free",
             Self::WorkingLocation => "working_location",
             Self::Birthday => "birthday",
+            Self::Cancelled => "cancelled",
+            Self::NoTime => "no_time",
+            Self::Beyond => "beyond",
         }
+    }
+
+    /// Whether a verdict for this reason blocks.
+    pub const fn blocks(self) -> bool {
+        matches!(
+            self,
+            Self::Busy | Self::Tentative | Self::Unanswered | Self::FreeButWanted | Self::Unreadable
+        )
+    }
+
+    /// The reverse of [`Because::code`].
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|because| because.code() == code)
     }
 }
 
 impl Verdict {
     pub const fn blocks(self) -> bool {
         matches!(self, Self::Blocks(_))
+    }
+
+    pub const fn because(self) -> Because {
+        match self {
+            Self::Blocks(because) | Self::Free(because) => because,
+        }
     }
 }
 
@@ -91,6 +137,14 @@ pub fn interval(span: &Span, provider_zone: Tz) -> Option<Interval> {
         Span::Timed { start, end } => Interval::new(start, end.min(last_instant())),
     };
     (!interval.is_empty()).then_some(interval)
+}
+
+/// When a span begins. An all-day one at 00:00 of its first day in the provider's zone.
+pub fn start(span: &Span, provider_zone: Tz) -> DateTime<Utc> {
+    match *span {
+        Span::AllDay { start, .. } => start_of_day(dated(start), provider_zone),
+        Span::Timed { start, .. } => start,
+    }
 }
 
 /// The end of the year 9999: later years are written with more digits, and texts of instants would no longer sort.

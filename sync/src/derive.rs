@@ -1,8 +1,7 @@
 //! From observations to blocks: a pure function of the facts.
 
-use crate::busy::{self, Verdict};
-use crate::event::{Marks, OriginalStart, Shape, Span};
-use crate::{recurrence, zone};
+use crate::event::{Marks, Shape};
+use crate::judge::{Judged, judge};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use simone_booking::{CalendarId, Horizon, Interval};
@@ -82,97 +81,18 @@ pub fn blocks(calendars: &[CalendarFacts], provider_zone: Tz, now: DateTime<Utc>
     let horizon = Horizon::at(now, provider_zone).interval();
     let mut result = Blocks::default();
     for calendar in calendars {
-        let mut exceptions: HashMap<&str, HashSet<OriginalStart>> = HashMap::new();
-        for event in &calendar.events {
-            if let Shape::Exception { master, original_start, .. } = &event.shape {
-                exceptions.entry(master).or_default().insert(*original_start);
-            }
-        }
-        let reader = Reader { calendar, provider_zone, horizon };
-        for event in &calendar.events {
-            match &event.shape {
-                Shape::Single { span } => {
-                    result.blocks.extend(reader.block(&event.id, String::new(), event, span, None));
-                }
-                Shape::Exception { master, original_start, span: Some(span) } => {
-                    result.blocks.extend(reader.block(master, original_start.to_string(), event, span, None));
-                }
-                Shape::Exception { span: None, .. } => {}
-                Shape::Master { series } => {
-                    let zone = zone::resolve(series.zone.as_deref(), calendar.zone.as_deref(), provider_zone);
-                    let replaced = exceptions.get(event.id.as_str());
-                    match recurrence::expand(series, zone, horizon) {
-                        Ok(occurrences) => {
-                            for occurrence in occurrences {
-                                if replaced.is_some_and(|slots| slots.contains(&occurrence.original_start)) {
-                                    continue;
-                                }
-                                let slot = occurrence.original_start.to_string();
-                                result.blocks.extend(reader.block(
-                                    &event.id,
-                                    slot,
-                                    event,
-                                    &occurrence.span,
-                                    None,
-                                ));
-                            }
-                        }
-                        Err(_) => {
-                            let key = (calendar.id, event.id.clone());
-                            result.unreadable.insert(key.clone());
-                            if !event.expanded {
-                                let known: HashSet<String> =
-                                    replaced.into_iter().flatten().map(ToString::to_string).collect();
-                                let slot = series.first.original_start().to_string();
-                                let own = if known.contains(&slot) {
-                                    None
-                                } else {
-                                    reader.block(&event.id, slot, event, &series.first, Some("unreadable"))
-                                };
-                                result.kept.insert(key, Kept { own, known });
-                            }
-                        }
-                    }
-                }
+        let row = |judged: &Judged<'_>| Some((judged.key(calendar.id), judged.block()?));
+        let unread = judge(calendar, provider_zone, horizon, |judged| result.blocks.extend(row(&judged)));
+        for series in unread {
+            let key = (calendar.id, series.event.to_owned());
+            result.unreadable.insert(key.clone());
+            if let Some(known) = series.known {
+                let own = known.own.as_ref().and_then(row);
+                result.kept.insert(key, Kept { own, known: known.slots });
             }
         }
     }
     result
-}
-
-struct Reader<'a> {
-    calendar: &'a CalendarFacts,
-    provider_zone: Tz,
-    horizon: Interval,
-}
-
-impl Reader<'_> {
-    /// The block of one occurrence, if it blocks and lies inside the horizon.
-    fn block(
-        &self,
-        event: &str,
-        original_start: String,
-        shown: &EventFacts,
-        span: &Span,
-        reason: Option<&str>,
-    ) -> Option<(BlockKey, Block)> {
-        let Verdict::Blocks(because) = busy::verdict(&shown.marks, self.calendar.block_free) else {
-            return None;
-        };
-        let interval = busy::interval(span, self.provider_zone)?;
-        if !interval.overlaps(&self.horizon) {
-            return None;
-        }
-        Some((
-            BlockKey { calendar: self.calendar.id, event: event.to_owned(), original_start },
-            Block {
-                interval,
-                all_day: matches!(span, Span::AllDay { .. }),
-                reason: reason.unwrap_or_else(|| because.code()).to_owned(),
-                detail: shown.id.clone(),
-            },
-        ))
-    }
 }
 
 /// The difference between the rows that are there and the blocks that should be.

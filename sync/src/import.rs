@@ -1,6 +1,7 @@
 //! From a change feed to rows: what to write, what to remove, and what to hold back.
 
 use crate::event::{Change, Details, Marks, ObservedEvent, Shape, Span};
+use crate::log::{KEPT_ENTRIES, Kind, Noted};
 use crate::ports::KnownEvent;
 use crate::round::Advance;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
@@ -68,6 +69,8 @@ pub struct PullPlan {
     /// The calendar's zone, where it is another than the stored one.
     pub zone: Option<String>,
     pub counts: Counts,
+    /// What is counted, event by event: the first [`KEPT_ENTRIES`] of them.
+    pub noted: Vec<Noted>,
     /// How long ago, as the platform says, each change was made: how many, and the sum in milliseconds.
     pub delays: (usize, i64),
     /// The events whose blocks may be others now: what is written, removed or held, and the series that it belongs or
@@ -76,6 +79,19 @@ pub struct PullPlan {
 }
 
 impl PullPlan {
+    /// Counts a change of one event, and notes it for the log.
+    fn note(&mut self, kind: Kind, id: &str, now: Option<&ObservedEvent>) {
+        *match kind {
+            Kind::Added => &mut self.counts.added,
+            Kind::Changed => &mut self.counts.changed,
+            Kind::Removed => &mut self.counts.removed,
+            Kind::Held => &mut self.counts.held,
+        } += 1;
+        if self.noted.len() < KEPT_ENTRIES {
+            self.noted.push(Noted { kind, id: id.to_owned(), now: now.cloned().map(Box::new) });
+        }
+    }
+
     /// Whether observations change. The cursor alone is not one.
     pub const fn changes_facts(&self) -> bool {
         !(self.upserts.is_empty() && self.remove.is_empty() && self.hold.is_empty() && self.zone.is_none())
@@ -137,6 +153,7 @@ impl Draft {
                 cursor: None,
                 zone: pull.zone,
                 counts: Counts::default(),
+                noted: Vec::new(),
                 delays: (0, 0),
                 touched: BTreeSet::new(),
             },
@@ -174,7 +191,7 @@ impl Draft {
                     if is_over(&event.shape, now) {
                         if let Some(stored) = stored {
                             removed.insert(&stored.id);
-                            draft.plan.counts.changed += 1;
+                            draft.plan.note(Kind::Changed, &event.id, Some(&event));
                         }
                         continue;
                     }
@@ -184,9 +201,9 @@ impl Draft {
                         {
                             continue;
                         }
-                        Some(_) => draft.plan.counts.changed += 1,
+                        Some(_) => draft.plan.note(Kind::Changed, &event.id, Some(&event)),
                         None if event.shape.master().is_none() => {
-                            draft.plan.counts.added += 1;
+                            draft.plan.note(Kind::Added, &event.id, Some(&event));
                             added.insert(event.id.clone());
                         }
                         None => {}
@@ -207,8 +224,7 @@ impl Draft {
                         None => draft.lose(stored, &exceptions, known),
                         // Only its id can be relied on, but we know which occurrence it stood in for.
                         Some((master, original_start)) if !gone.contains(master) => {
-                            draft.plan.counts.changed += 1;
-                            draft.plan.upserts.push(ObservedEvent {
+                            let cancelled = ObservedEvent {
                                 id,
                                 revision: "gone".to_owned(),
                                 shape: Shape::Exception {
@@ -219,7 +235,9 @@ impl Draft {
                                 marks: Marks::default(),
                                 details: Details::default(),
                                 updated: None,
-                            });
+                            };
+                            draft.plan.note(Kind::Changed, &cancelled.id, Some(&cancelled));
+                            draft.plan.upserts.push(cancelled);
                         }
                         Some(_) => {}
                     }
@@ -249,11 +267,14 @@ impl Draft {
             }
         }
 
-        let changed_exceptions = draft.plan.upserts.iter().filter(|event| {
-            event.shape.master().is_some_and(|master| !added.contains(master))
-                && !known.contains_key(&event.id)
-        });
-        draft.plan.counts.changed += changed_exceptions.count();
+        let upserts = std::mem::take(&mut draft.plan.upserts);
+        for event in &upserts {
+            let of_known_series = event.shape.master().is_some_and(|master| !added.contains(master));
+            if of_known_series && !known.contains_key(&event.id) {
+                draft.plan.note(Kind::Changed, &event.id, Some(event));
+            }
+        }
+        draft.plan.upserts = upserts;
         draft.plan.delays = delays(&draft.plan.upserts, now);
         draft.plan.remove = removed.into_iter().map(str::to_owned).collect();
         let masters = draft.plan.upserts.iter().filter_map(|event| event.shape.master());
@@ -296,15 +317,18 @@ impl Draft {
         let total: usize = blocks.values().sum();
         let lost: usize = self.lost.keys().map(|id| blocks.get(id).copied().unwrap_or(0)).sum();
         let hold = lost > BRAKE_BLOCKS && lost * 2 > total;
-        let events = self.lost.len();
+        let mut events: Vec<String> = self.lost.keys().cloned().collect();
+        events.sort_unstable();
+        let kind = if hold { Kind::Held } else { Kind::Removed };
+        for event in &events {
+            self.plan.note(kind, event, None);
+        }
         let mut rows: Vec<String> = self.lost.into_values().flatten().collect();
         // In a stable order, so that the same pull writes the same.
         rows.sort_unstable();
         if hold {
-            self.plan.counts.held += events;
             self.plan.hold = rows;
         } else {
-            self.plan.counts.removed += events;
             self.plan.remove.extend(rows);
         }
         self.plan.remove.sort_unstable();

@@ -8,6 +8,8 @@ pub mod derive;
 pub mod engine;
 pub mod event;
 pub mod import;
+pub mod judge;
+pub mod log;
 pub mod platform;
 pub mod ports;
 pub mod recurrence;

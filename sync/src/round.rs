@@ -24,10 +24,12 @@ pub enum Outcome {
     Refused,
     /// Our own database failed.
     Database,
+    /// It is under way, or did not come to its end: overtaken by a choice of the provider's, or cut off.
+    Unfinished,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ok,
         Self::Partial,
         Self::NeedsReconnect,
@@ -38,6 +40,7 @@ impl Outcome {
         Self::Misconfigured,
         Self::Refused,
         Self::Database,
+        Self::Unfinished,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -52,6 +55,7 @@ impl Outcome {
             Self::Misconfigured => "misconfigured",
             Self::Refused => "refused",
             Self::Database => "database",
+            Self::Unfinished => "unfinished",
         }
     }
 

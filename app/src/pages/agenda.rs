@@ -22,13 +22,13 @@ pub fn AgendaPage() -> impl IntoView {
 
 async fn load(here: Here) -> Result<Screen, PageError> {
     let asked = here.query("week").and_then(|date| date.parse::<NaiveDate>().ok());
-    let week = Week::of(asked.unwrap_or_else(|| here.today()), here.zone());
+    let week = Week::from(asked.unwrap_or_else(|| here.today()), here.zone());
     let connections = here.state.db.connections(here.provider_id(), here.now).await?;
     let question = here.state.db.zone_question(&here.provider, &connections, here.now).await?;
     let blocks = here.state.db.blocks(here.provider_id(), week.interval()).await?;
     let kept = here.state.db.count_kept_blocks(here.provider_id(), here.now).await?;
     let lang = here.lang;
-    let heading = format::week(lang, week.monday, here.today());
+    let heading = format::week(lang, week.first, here.today());
 
     let none_selected = connections.iter().any(|connection| connection.status == Status::Connected)
         && !connections.iter().any(Connection::importing)
@@ -333,17 +333,21 @@ fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, sever
     let end = end.map(|end| view! { <span class="dash">" – "</span><small>{end}</small> });
     view! {
         <li class=format!("block {color}{place}{kept}") title=hint data-key=block.id.to_string()>
-            <b>{title_of(here, block)}</b>
-            <span class="time">{start}{end}</span>
-            <span class="edge"></span>
-            <span class="from">{from}</span>
+            <a href=format!("/agenda/{}", block.id)>
+                <b><bdi>{title_of(here, block)}</bdi></b>
+                <span class="time">{start}{end}</span>
+                <span class="edge"></span>
+                <span class="from">{from}</span>
+            </a>
         </li>
     }
     .into_any()
 }
 
-fn title_of(here: &Here, block: &Block) -> String {
-    if block.title.trim().is_empty() { text!(here.lang, app.busy) } else { block.title.clone() }
+/// What a block is called.
+pub fn title_of(here: &Here, block: &Block) -> String {
+    let title = format::foreign(&block.title);
+    if title.is_empty() { text!(here.lang, app.busy) } else { title }
 }
 
 /// The week's blocks of the provider's own, each with a way to remove it; and how many there are in all.
@@ -358,7 +362,7 @@ fn kept_list(here: &Here, blocks: &[Block], all: i64) -> AnyView {
             let named = text!(lang, agenda.remove_named, title = title.as_str(), when = when.as_str());
             view! {
                 <li class="row plain">
-                    <span><b>{title}</b><br/><small>{when}</small></span>
+                    <span><b><bdi>{title}</bdi></b><br/><small>{when}</small></span>
                     {action_form!(RemoveKept, view! {
                         {hidden("block", block.id)}
                         {hidden("back", here.address())}

@@ -251,8 +251,33 @@ pub fn decision(here: &Here, connection: &Connection, calendar: &Calendar) -> Op
     })
 }
 
-/// One calendar and its switch.
+/// One calendar and its switch; its name leads to what is to come in it.
 pub fn row(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView {
+    let lang = here.lang;
+    let name = format::foreign(&calendar_name(lang, &calendar.name, &connection.account));
+    let told = view! {
+        <a class="into" href=format!("/settings/calendars/{}/{}", connection.id, calendar.id)>
+            <span class="name"><bdi>{name}</bdi></span>
+            <small>{role_of(here, connection, calendar)}</small>
+            <span class="unseen">{text!(lang, upcoming.link)}</span>
+        </a>
+    };
+    switched(here, connection, calendar, told.into_any())
+}
+
+/// The same on the page to which it leads.
+pub fn plain_row(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView {
+    let name = calendar_name(here.lang, &calendar.name, &connection.account);
+    let told = view! {
+        <div>
+            <p class="name"><bdi>{name}</bdi></p>
+            <small>{role_of(here, connection, calendar)}</small>
+        </div>
+    };
+    switched(here, connection, calendar, told.into_any())
+}
+
+fn switched(here: &Here, connection: &Connection, calendar: &Calendar, told: AnyView) -> AnyView {
     let lang = here.lang;
     let name = calendar_name(lang, &calendar.name, &connection.account);
     let color = hue_class(calendar.color.as_deref());
@@ -271,10 +296,7 @@ pub fn row(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView
     view! {
         <li class="row" data-key=calendar.id.to_string()>
             <span class=format!("dot {color}{off}")></span>
-            <div>
-                <p class="name">{name}</p>
-                <small>{role_of(here, connection, calendar)}</small>
-            </div>
+            {told}
             {switch.map(|inside| view! {
                 {action_form!(Select, view! {{inside}})}
             })}

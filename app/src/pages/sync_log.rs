@@ -4,11 +4,14 @@ use crate::components::{empty, live};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::platform::{outcome_words, short_name};
-use crate::texts::text;
+use crate::remedy::{remedy, went_wrong};
+use crate::texts::{Lang, text};
 use chrono::NaiveDate;
 use leptos::prelude::*;
 use simone_booking::ConnectionId;
-use simone_store::views::LogRow;
+use simone_booking::id::SyncLogId;
+use simone_store::views::{Connection, LogRow};
+use std::collections::HashSet;
 
 #[component]
 pub fn SyncLogPage() -> impl IntoView {
@@ -25,6 +28,18 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     let log = here.state.db.sync_log(here.provider_id(), connection, page).await?;
     let several = log.rows.iter().any(|row| row.account != log.rows[0].account);
 
+    // What to do stands with the last round of each connection, if that went wrong.
+    let mut seen = HashSet::new();
+    let last_wrong: HashSet<SyncLogId> = (log.rows.iter())
+        .filter(|row| log.page == 1 && seen.insert(row.connection) && went_wrong(row))
+        .map(|row| row.id)
+        .collect();
+    let connections = if last_wrong.is_empty() {
+        Vec::new()
+    } else {
+        here.state.db.connections(here.provider_id(), here.now).await?
+    };
+
     let mut days: Vec<(NaiveDate, Vec<&LogRow>)> = Vec::new();
     for row in &log.rows {
         let day = row.ended_at.with_timezone(&here.zone()).date_naive();
@@ -36,7 +51,13 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     let days: Vec<_> = days
         .into_iter()
         .map(|(day, rows)| {
-            let rows: Vec<_> = rows.into_iter().map(|row| line(&here, row, several)).collect();
+            let rows: Vec<_> = rows
+                .into_iter()
+                .map(|row| {
+                    let todo = last_wrong.contains(&row.id).then_some(connections.as_slice());
+                    line(&here, row, several, todo)
+                })
+                .collect();
             view! {
                 <section class="stack">
                     <h2 class="day-title">{format::capital(&format::date(lang, day, here.today()))}</h2>
@@ -77,23 +98,9 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     Ok(Screen { title, fluid: false, body: body.into_any() })
 }
 
-fn line(here: &Here, row: &LogRow, several: bool) -> AnyView {
-    let lang = here.lang;
-    let clock = |at| format::time(at, here.zone());
-    let same_minute = clock(row.started_at) == clock(row.ended_at);
-    let when = if row.rounds > 1 && !same_minute {
-        // The first round of a shared row may be of an earlier day.
-        let day = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&here.zone()).date_naive();
-        let from = if day(row.started_at) == day(row.ended_at) {
-            clock(row.started_at)
-        } else {
-            here.moment(row.started_at)
-        };
-        format!("{from} – {}", clock(row.ended_at))
-    } else {
-        clock(row.started_at)
-    };
-    let changes: Vec<String> = [
+/// What a round did to the events, in numbers.
+pub fn counts(lang: Lang, row: &LogRow) -> Vec<String> {
+    [
         (row.added, text!(lang, log.added, count = row.added)),
         (row.changed, text!(lang, log.changed, count = row.changed)),
         (row.removed, text!(lang, log.removed, count = row.removed)),
@@ -101,31 +108,58 @@ fn line(here: &Here, row: &LogRow, several: bool) -> AnyView {
     ]
     .into_iter()
     .filter_map(|(count, words)| (count > 0).then_some(words))
-    .collect();
-    let idle = changes.is_empty() && row.outcome == "ok";
-    let trouble = outcome_words(lang, row.platform, &row.outcome);
+    .collect()
+}
+
+/// How often nothing was new, and from when to when.
+pub fn fold_words(here: &Here, row: &LogRow) -> String {
+    let day = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&here.zone()).date_naive();
+    let clock = |at| format::time(at, here.zone());
+    let (from, to) = if day(row.started_at) == day(row.ended_at) {
+        (clock(row.started_at), clock(row.ended_at))
+    } else {
+        (here.moment(row.started_at), here.moment(row.ended_at))
+    };
+    if from == to {
+        return text!(here.lang, log.idle_at, count = row.rounds, at = to);
+    }
+    text!(here.lang, log.idle, count = row.rounds, from = from, to = to)
+}
+
+fn line(here: &Here, row: &LogRow, several: bool, connections: Option<&[Connection]>) -> AnyView {
+    let lang = here.lang;
+    let changes = counts(lang, row);
+    let wrong = went_wrong(row);
+    let idle = changes.is_empty() && !wrong && !row.under_way;
+    let trouble = outcome_words(lang, row.platform, &row.outcome).filter(|_| wrong);
     let what = if row.rounds > 1 {
-        text!(lang, log.idle, count = row.rounds)
+        fold_words(here, row)
+    } else if row.under_way && changes.is_empty() {
+        text!(lang, log.under_way)
     } else if changes.is_empty() {
-        if trouble.is_some() { String::new() } else { text!(lang, log.nothing) }
+        if wrong { String::new() } else { text!(lang, log.nothing) }
     } else {
         changes.join(" · ")
     };
-    let took = if row.rounds > 1 {
-        let mean = format::duration(lang, row.duration_ms / row.rounds.max(1));
-        text!(lang, log.took_mean, duration = mean)
-    } else {
-        text!(lang, log.took, duration = format::duration(lang, row.duration_ms))
-    };
-    let mut facts = vec![text!(lang, log.requests, count = row.requests), took];
-    if several {
-        facts.insert(0, format!("{} · {}", short_name(row.platform), row.account));
-    }
+    let account = several.then(|| {
+        view! { <small class="detail">{short_name(row.platform)}" · "<bdi>{row.account.clone()}</bdi></small> }
+    });
+    let todo = connections.map(|connections| {
+        let connection = connections.iter().find(|connection| connection.id == row.connection);
+        view! { <div class="todo">{remedy(here, row, connection)}</div> }
+    });
     view! {
         <li class:idle=idle>
-            <span class="num">{when}</span>
-            <span>{(!what.is_empty()).then_some(what)}{trouble.map(|words| view! { <p class="wrong">{words}</p> })}</span>
-            <small class="detail num">{facts.join(" · ")}</small>
+            <a href=format!("/sync-log/{}", row.id)>
+                <span class="num">{format::time(row.ended_at, here.zone())}</span>
+                <span>
+                    {(!what.is_empty()).then_some(what)}
+                    {trouble.map(|words| view! { <span class="wrong">{words}</span> })}
+                </span>
+                {account}
+            </a>
+            {todo}
         </li>
-    }.into_any()
+    }
+    .into_any()
 }

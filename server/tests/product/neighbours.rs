@@ -121,6 +121,20 @@ async fn another_provider_s_ids_lead_nowhere() {
         }
         unchanged(&before, &of_camille().await);
 
+        let round = stage.database.ids("calendar_sync_logs").await.remove(0);
+        for path in [
+            format!("/agenda/{block}"),
+            format!("/settings/calendars/{connection}/{calendar}"),
+            format!("/sync-log/{round}"),
+        ] {
+            assert_eq!(stage.browser.open(&path).await.status, StatusCode::OK, "{path}");
+            not_found(&mut ines, &path).await;
+        }
+        for id in [ABSENT, "1", "%00", "' OR 1=1 --"] {
+            for place in ["/agenda", "/sync-log", &format!("/settings/calendars/{connection}")] {
+                not_found(&mut ines, &format!("{place}/{id}")).await;
+            }
+        }
         not_found(&mut ines, &format!("/settings/calendars/{connection}")).await;
         not_found(&mut ines, &format!("/settings/calendars/{connection}/disconnect")).await;
         for id in [ABSENT, &calendar, "1", "%00", "..%2f..%2fetc", "é", "' OR 1=1 --"] {

@@ -94,7 +94,36 @@ async fn the_story(stage: &mut Stage) {
     let log = stage.browser.open("/sync-log").await;
     log.says("1 supprimé");
     log.says("événements ajoutés");
-    log.says("requête");
+    // Its page tells it event by event, and what the deletion freed.
+    let document = log.document();
+    let lines = document.all(|it| it.name == "a" && it.label().contains("1 supprimé"));
+    let round = lines[0].attribute("href").unwrap().to_owned();
+    let told = stage.browser.open(&round).await;
+    told.says("Dentiste");
+    told.says("Ne bloque plus");
+    told.says("Détails techniques");
+
+    // A block says why it is there, and its calendar what is to come.
+    let agenda = stage.browser.open(&format!("/agenda?week={tuesday}")).await;
+    let document = agenda.document();
+    let yoga = document.all(|it| it.name == "a" && it.label().contains("Yoga 19:00"));
+    let reason = stage.browser.open(yoga[0].attribute("href").unwrap()).await;
+    for words in ["Yoga", "19:00 – 20:00", "marqué « occupé »", "celle-ci a été modifiée à part", ACCOUNT]
+    {
+        reason.says(words);
+    }
+    let document = reason.document();
+    let outside = document.all(|it| it.attribute("target") == Some("_blank"));
+    assert!(outside.iter().all(|it| it.attribute("rel") == Some("noopener noreferrer")));
+    assert!(!outside[0].attribute("href").unwrap().contains("javascript"));
+    let calendar = document.all(|it| it.name == "a" && it.label() == "Calendrier principal");
+    let upcoming = calendar[0].attribute("href").unwrap().to_owned();
+    let list = stage.browser.open(&upcoming).await;
+    list.says("Marqué occupé");
+    let free = stage.browser.open(&format!("{upcoming}?show=free")).await;
+    free.says("Courses");
+    free.says("Marqué disponible");
+    free.does_not_say("Yoga");
 
     // Choosing: the second calendar, with and without its free events, and back.
     let lunch = monday + Days::new(2);

@@ -6,7 +6,9 @@ pub mod api;
 mod connections;
 mod live;
 mod notices;
+mod reason;
 mod sync_log;
+mod upcoming;
 
 pub use crate::notices::Notice;
 pub use account::ZonePreview;
@@ -14,4 +16,6 @@ pub use agenda::{Block, BlockSource};
 pub use connections::{Calendar, Connection, Progress, ZoneQuestion};
 pub use live::Stamp;
 pub use notices::StoredNotice;
-pub use sync_log::{LogPage, LogRow};
+pub use reason::{Imported, Reason};
+pub use sync_log::{CalendarChanges, LogPage, LogRow, RoundView};
+pub use upcoming::{UpcomingPage, UpcomingRow, Which};

@@ -3,9 +3,12 @@
 use crate::Database;
 use crate::database::read;
 use chrono::{DateTime, Utc};
-use simone_booking::{ConnectionId, ProviderId};
+use simone_booking::id::SyncLogId;
+use simone_booking::{CalendarId, ConnectionId, ProviderId};
+use simone_sync::log::Changes;
 use simone_sync::platform::Platform;
 use simone_sync::ports::{StoreError, StoreResult};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 /// Rows on a page.
@@ -25,6 +28,8 @@ pub struct LogPage {
 /// One round, or consecutive ones in which nothing happened.
 #[derive(Clone, Debug)]
 pub struct LogRow {
+    pub id: SyncLogId,
+    pub connection: ConnectionId,
     pub platform: Platform,
     pub account: String,
     pub started_at: DateTime<Utc>,
@@ -32,30 +37,95 @@ pub struct LogRow {
     pub rounds: i64,
     /// An [`simone_sync::round::Outcome`]'s code.
     pub outcome: String,
+    /// Of one that is unfinished: it is being worked on.
+    pub under_way: bool,
     pub added: i64,
     pub changed: i64,
     pub removed: i64,
     pub held: i64,
     pub requests: i64,
+    /// How many of the requests renewed a token.
+    pub refreshes: i64,
     /// Of all the rounds together.
     pub duration_ms: i64,
 }
 
+/// One row of the log, with what it did event by event.
+#[derive(Clone, Debug)]
+pub struct RoundView {
+    pub row: LogRow,
+    /// In the order in which they were read; one that was read twice is there twice.
+    pub calendars: Vec<CalendarChanges>,
+    /// Whether its connection is gone, and what was read of its events with it.
+    pub erased: bool,
+}
+
+/// What a round did to one calendar.
+#[derive(Clone, Debug)]
+pub struct CalendarChanges {
+    pub calendar: CalendarId,
+    /// `None`: it has left the account.
+    pub name: Option<String>,
+    /// `None`: the key that sealed them is lost.
+    pub changes: Option<Changes>,
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
+    id: Uuid,
+    connection_id: Uuid,
     platform: String,
     account_email: String,
     started_at: DateTime<Utc>,
     ended_at: DateTime<Utc>,
     rounds: i64,
     outcome: String,
+    under_way: bool,
+    live: bool,
     added: i64,
     changed: i64,
     removed: i64,
     held: i64,
     requests: i64,
+    refreshes: i64,
     duration_ms: i64,
 }
+
+impl Row {
+    fn read(self) -> StoreResult<LogRow> {
+        Ok(LogRow {
+            id: SyncLogId(self.id),
+            connection: ConnectionId(self.connection_id),
+            platform: self
+                .platform
+                .parse()
+                .map_err(|_| StoreError::Corrupt { what: "a connection's platform" })?,
+            account: self.account_email,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            rounds: self.rounds,
+            outcome: self.outcome,
+            under_way: self.under_way,
+            added: self.added,
+            changed: self.changed,
+            removed: self.removed,
+            held: self.held,
+            requests: self.requests,
+            refreshes: self.refreshes,
+            duration_ms: self.duration_ms,
+        })
+    }
+}
+
+/// A line of the log with its connection.
+const LINES: &str = "
+    SELECT l.id, l.connection_id, c.platform, c.account_email, l.started_at, l.ended_at, l.rounds, l.outcome, l.added,
+           l.changed, l.removed, l.held, l.requests, l.refreshes, l.duration_ms,
+           c.leased_until IS NOT NULL AND EXISTS (SELECT 1 FROM calendar_sync_logs r WHERE r.id = l.id
+                AND r.epoch = c.epoch AND r.outcome = 'unfinished') AS under_way,
+           c.status IN ('connected', 'needs_reconnect') AS live
+    FROM calendar_sync_log_lines l JOIN calendar_connections c ON c.id = l.connection_id
+    WHERE l.provider_id = ";
 
 impl Database {
     /// A page of a provider's log, of all their connections or of one.
@@ -67,44 +137,47 @@ impl Database {
     ) -> StoreResult<LogPage> {
         let page = page.clamp(1, PAGES);
         let rows: Vec<Row> = read!(self, |conn| {
-            Ok(sqlx::query_as(
-            "SELECT c.platform, c.account_email, l.started_at, l.ended_at, l.rounds, l.outcome, l.added, l.changed,
-                    l.removed, l.held, l.requests, l.duration_ms
-             FROM calendar_sync_log_lines l JOIN calendar_connections c ON c.id = l.connection_id
-             WHERE l.provider_id = $1 AND ($2 IS NULL OR l.connection_id = $2)
-             ORDER BY l.ended_at DESC, l.id DESC LIMIT $3 OFFSET $4"
-        )
-        .bind(provider.0)
-        .bind::<Option<Uuid>>(connection.map(|connection| connection.0))
-        .bind(PAGE + 1)
-        .bind(i64::from(page - 1) * PAGE)
-        .fetch_all(&mut *conn)
-        .await?)
+            let mut query = QueryBuilder::new(LINES);
+            query.push_bind(provider.0);
+            if let Some(connection) = connection {
+                query.push(" AND l.connection_id = ").push_bind(connection.0);
+            }
+            query.push(" ORDER BY l.ended_at DESC, l.id DESC LIMIT ").push_bind(PAGE + 1);
+            query.push(" OFFSET ").push_bind(i64::from(page - 1) * PAGE);
+            Ok(query.build_query_as().fetch_all(&mut *conn).await?)
         })?;
         let older = rows.len() > PAGE as usize && page < PAGES;
-        let rows = rows
-            .into_iter()
-            .take(PAGE as usize)
-            .map(|row| {
-                Ok(LogRow {
-                    platform: row
-                        .platform
-                        .parse()
-                        .map_err(|_| StoreError::Corrupt { what: "a connection's platform" })?,
-                    account: row.account_email,
-                    started_at: row.started_at,
-                    ended_at: row.ended_at,
-                    rounds: row.rounds,
-                    outcome: row.outcome,
-                    added: row.added,
-                    changed: row.changed,
-                    removed: row.removed,
-                    held: row.held,
-                    requests: row.requests,
-                    duration_ms: row.duration_ms,
-                })
-            })
-            .collect::<StoreResult<_>>()?;
+        let rows = rows.into_iter().take(PAGE as usize).map(Row::read).collect::<StoreResult<_>>()?;
         Ok(LogPage { rows, page, older })
+    }
+
+    /// One row of a provider's log, with its events; `None` if it is not theirs, or no longer kept.
+    pub async fn sync_round(&self, provider: ProviderId, round: SyncLogId) -> StoreResult<Option<RoundView>> {
+        type ChangesRow = (Uuid, Uuid, Option<String>, Vec<u8>);
+        let (row, changes): (Option<Row>, Vec<ChangesRow>) = read!(self, |conn| {
+            let mut query = QueryBuilder::new(LINES);
+            query.push_bind(provider.0).push(" AND l.id = ").push_bind(round.0);
+            let row = query.build_query_as().fetch_optional(&mut *conn).await?;
+            let changes = sqlx::query_as(
+                "SELECT x.id, x.calendar_id, c.name, x.changes
+                 FROM calendar_sync_changes x LEFT JOIN calendars c ON c.id = x.calendar_id
+                 WHERE x.log_id = $1 AND x.provider_id = $2 ORDER BY x.id",
+            )
+            .bind(round.0)
+            .bind(provider.0)
+            .fetch_all(&mut *conn)
+            .await?;
+            Ok((row, changes))
+        })?;
+        let Some(row) = row else { return Ok(None) };
+        let calendars = changes
+            .into_iter()
+            .map(|(id, calendar, name, sealed)| CalendarChanges {
+                calendar: CalendarId(calendar),
+                name,
+                changes: self.open_changes(id, &sealed),
+            })
+            .collect();
+        Ok(Some(RoundView { erased: !row.live, row: row.read()?, calendars }))
     }
 }

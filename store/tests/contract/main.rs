@@ -4,6 +4,8 @@
 
 mod api_tokens;
 mod keys;
+mod log;
+mod reasons;
 mod stamps;
 mod support;
 mod transfer;
@@ -14,6 +16,7 @@ use simone_booking::{CalendarId, ConnectionId, Locale, ProviderId, id::Unavailab
 use simone_store::deliveries::EmailKind;
 use simone_sync::event::{Details, Marks, ObservedEvent, Series, Shape, Span};
 use simone_sync::import::{Counts, PullPlan};
+use simone_sync::log::{Kind, Noted};
 use simone_sync::platform::{Access, Account, Platform, RemoteCalendar};
 use simone_sync::ports::{
     Attempt, Choices as _, ConnectStore as _, Lease, Recorded, RoundStore as _, StoreError,
@@ -115,12 +118,17 @@ fn weekly(id: &str, start: DateTime<Utc>) -> ObservedEvent {
     ObservedEvent { shape: Shape::Master { series }, ..single(id, start) }
 }
 
+fn added(event: &ObservedEvent) -> Noted {
+    Noted { kind: Kind::Added, id: event.id.clone(), now: Some(Box::new(event.clone())) }
+}
+
 fn plan(calendar: CalendarId, expected: Option<&str>, upserts: Vec<ObservedEvent>) -> PullPlan {
     PullPlan {
         calendar,
         expected_cursor: expected.map(str::to_owned),
         counts: Counts { added: upserts.len(), ..Counts::default() },
         touched: upserts.iter().map(|event| event.id.clone()).collect(),
+        noted: upserts.iter().map(added).collect(),
         upserts,
         remove: Vec::new(),
         hold: Vec::new(),

@@ -163,6 +163,7 @@ impl Fixture {
             "calendar_sync_events",
             "unavailabilities",
             "calendar_sync_logs",
+            "calendar_sync_changes",
             "notices",
             "deliveries",
             "audit_log",

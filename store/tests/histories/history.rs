@@ -12,10 +12,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use simone_booking::id::UnavailabilityId;
 use simone_booking::{CalendarId, Clock, ConnectionId, Ids, Locale, ProviderId};
+use simone_store::views::Which;
 use simone_store::{Database, NewProvider};
 use simone_sync::connect::{Callback, Connect, ConnectError, Connected};
 use simone_sync::engine::Engine;
+use simone_sync::log::Kind;
 use simone_sync::platform::{CalendarPlatform, Platform, Platforms};
 use simone_sync::ports::Choices;
 use std::collections::BTreeMap;
@@ -1259,7 +1262,94 @@ impl History<'_> {
             cover("quiet with blocks");
         }
         self.people[number].must = blocked;
-        self.compare_calendars(number).await
+        self.compare_calendars(number).await?;
+        self.compare_told(number, &rows).await?;
+        self.compare_log(number).await
+    }
+
+    /// The lists of what is to come say of the very blocks that are there that they block, and when.
+    async fn compare_told(&self, number: usize, rows: &[Row]) -> Verdict {
+        let (db, now) = (&self.setup.database, self.now());
+        let person = &self.people[number];
+        let provider = db.provider(person.id).await.map_err(told)?.ok_or("the provider is gone")?;
+        for calendar in self.setup.inspect.calendars(person.id).await {
+            let mut blocks = BTreeMap::new();
+            let mut page = 1;
+            loop {
+                let id = CalendarId(calendar.id);
+                let shown = db.upcoming(&provider, id, Which::All, page, now).await.map_err(told)?;
+                let shown = shown.ok_or("their own calendar is not theirs")?;
+                for row in shown.rows {
+                    if !row.verdict.blocks() {
+                        cover("told why it does not block");
+                        continue;
+                    }
+                    let block = row.block.ok_or_else(|| format!("blocks without a block: {row:?}"))?;
+                    blocks.insert(block.0, (row.interval.start, row.interval.end));
+                }
+                if !shown.more {
+                    break;
+                }
+                page += 1;
+            }
+            let there = rows.iter().filter(|row| row.calendar_id == Some(calendar.id) && row.ends_at > now);
+            let there: BTreeMap<_, _> = there.map(|row| (row.id, (row.starts_at, row.ends_at))).collect();
+            if blocks != there {
+                return Err(format!("{}: told to block {blocks:?}, blocked are {there:?}", calendar.name));
+            }
+            if let Some(id) = there.keys().next() {
+                let reason = db.block_reason(person.id, UnavailabilityId(*id)).await.map_err(told)?;
+                let imported = reason.and_then(|reason| reason.imported).ok_or("a block without a reason")?;
+                if imported.calendar.0 != calendar.id || !imported.because.blocks() {
+                    return Err(format!("a block for no reason: {imported:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the log counts is what it tells, event by event.
+    async fn compare_log(&self, number: usize) -> Verdict {
+        let (db, person) = (&self.setup.database, &self.people[number]);
+        for row in db.sync_log(person.id, None, 1).await.map_err(told)?.rows {
+            let live = person.connections.iter().any(|one| one.id == row.connection && one.live);
+            let round = db.sync_round(person.id, row.id).await.map_err(told)?.ok_or("a round is gone")?;
+            let mut counted = [row.added, row.changed, row.removed, row.held];
+            if !live {
+                if !round.calendars.is_empty() {
+                    return Err(format!("the log of a connection that ended still tells: {row:?}"));
+                }
+                continue;
+            }
+            for calendar in &round.calendars {
+                let changes = calendar.changes.as_ref().ok_or("changes do not open")?;
+                if changes.more > 0 {
+                    return Err(format!("more than is noted: {changes:?}"));
+                }
+                for entry in &changes.entries {
+                    cover(match entry.kind {
+                        Kind::Added => "log: added",
+                        Kind::Changed => "log: changed",
+                        Kind::Removed => "log: removed",
+                        Kind::Held => "log: held",
+                    });
+                    counted[entry.kind as usize] -= 1;
+                    let lacks_before = entry.before.is_none() && entry.kind != Kind::Added;
+                    let lacks_after =
+                        entry.after.is_none() && matches!(entry.kind, Kind::Added | Kind::Changed);
+                    if lacks_before || lacks_after {
+                        cover("log: an entry that knows only one side");
+                    }
+                }
+            }
+            if counted != [0; 4] {
+                return Err(format!("the log counts {row:?}, and tells {:?}", round.calendars));
+            }
+            if row.outcome == "unfinished" {
+                cover("log: a round was cut off");
+            }
+        }
+        Ok(())
     }
 
     /// The calendars are those that are listed, and hold only what they should.

@@ -256,3 +256,43 @@ fn only_recent_changes_say_how_fast_we_are() {
         .collect();
     assert_eq!(plan(changes, false, &HashMap::new()).delays, (2, 6 * 60_000));
 }
+
+#[test]
+fn what_is_counted_is_noted() {
+    let moved = ObservedEvent { revision: "2".to_owned(), ..single("moved", 4) };
+    let stored = known(&[single("moved", 3), single("lost", 5), master("yoga"), single("passed", 2)]);
+    let passed = ObservedEvent { revision: "2".to_owned(), ..single("passed", -9) };
+    let changes = vec![
+        present(single("new", 1)),
+        present(moved),
+        present(passed),
+        gone("lost"),
+        gone("never seen"),
+        present(exception("yoga_1", "yoga", 7, true)),
+        present(master("fresh")),
+        present(exception("fresh_1", "fresh", 7, false)),
+    ];
+    let plan = plan(changes, false, &stored);
+    let mut noted: Vec<_> =
+        plan.noted.iter().map(|noted| (noted.kind, noted.id.as_str(), noted.now.is_some())).collect();
+    noted.sort_unstable();
+    assert_eq!(
+        noted,
+        [
+            (Kind::Added, "fresh", true),
+            (Kind::Added, "new", true),
+            (Kind::Changed, "moved", true),
+            (Kind::Changed, "passed", true),
+            (Kind::Changed, "yoga_1", true),
+            (Kind::Removed, "lost", false),
+        ]
+    );
+    assert_eq!(plan.counts, Counts { added: 2, changed: 3, removed: 1, held: 0 });
+}
+
+#[test]
+fn of_very_many_only_some_are_noted() {
+    let changes: Vec<_> = (0..500).map(|number| present(single(&format!("{number}"), 1))).collect();
+    let plan = plan(changes, true, &HashMap::new());
+    assert_eq!((plan.counts.added, plan.noted.len()), (500, KEPT_ENTRIES));
+}

@@ -286,7 +286,7 @@ impl Page {
         self.document().named("form").into_iter().map(Form::of).filter(|form| form.post).collect()
     }
 
-    /// The seven days of an agenda, Monday first, as text.
+    /// The seven days of an agenda, as text.
     pub fn days(&self) -> Vec<String> {
         let document = self.document();
         let days = document.all(|element| element.name == "section" && element.has_class("day"));

@@ -10,7 +10,7 @@ pub mod schema;
 pub mod simulator;
 
 use browser::Browser;
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc, Weekday};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc, Weekday};
 use chrono_tz::Europe::Paris;
 use database::{Database, Kind};
 use product::Product;
@@ -123,7 +123,7 @@ impl Stage {
         self.database.value("status", "calendar_connections WHERE status <> 'disconnected'").await
     }
 
-    /// The agenda of the week of a day, the text of each day, Monday first.
+    /// The agenda of the seven days from a day on, the text of each.
     pub async fn week(&mut self, day: NaiveDate) -> Vec<String> {
         let page = self.browser.open(&format!("/agenda?week={day}")).await;
         assert!(page.status.is_success(), "{}", page.describe());
@@ -132,9 +132,7 @@ impl Stage {
 
     /// The text of one day of the agenda.
     pub async fn day(&mut self, day: NaiveDate) -> String {
-        let days = self.week(day).await;
-        let index = usize::try_from(day.weekday().num_days_from_monday()).unwrap();
-        days.get(index).cloned().unwrap_or_default()
+        self.week(day).await.into_iter().next().unwrap_or_default()
     }
 }
 
