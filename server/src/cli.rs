@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{assemble, config::Config, demo, say, tokens};
+use crate::{assemble, config::Config, demo, first_operator, say, tokens};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,6 +37,28 @@ enum Command {
     /// Manages the tokens of the API.
     #[command(subcommand)]
     Token(tokens::TokenCommand),
+    /// Manages operators, who look after the installation.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum OperatorCommand {
+    /// Makes somebody an operator and prints a one-time link to log in with; of one who is an operator already it only
+    /// prints the link.
+    Add {
+        #[arg(long)]
+        email: String,
+        /// By default what stands before the `@`.
+        #[arg(long)]
+        name: Option<String>,
+        /// In which the pages show times (an IANA name).
+        #[arg(long, default_value = "Europe/Paris")]
+        zone: Tz,
+        /// `fr` or `en`.
+        #[arg(long, default_value = "fr")]
+        locale: Locale,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +106,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
                 );
             }
             say(&format!("simone is at {}", config.public_url));
+            first_operator::greet(&product, &config).await?;
             product.serve(&config, None).await
         }
         Command::Simulate(Simulate { port, seed, state_file }) => {
@@ -106,6 +129,21 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             let config = Config::load(&cli.config)?;
             let product = assemble::Product::open(&config).await?;
             tokens::run(&product, command).await?;
+            product.database.close().await;
+            Ok(())
+        }
+        Command::Operator(OperatorCommand::Add { email, name, zone, locale }) => {
+            let config = Config::load(&cli.config)?;
+            let product = assemble::Product::open(&config).await?;
+            if !email.contains('@') {
+                bail!("an operator needs an e-mail address");
+            }
+            let new = first_operator::named(email.clone(), name, zone, locale);
+            let now = product.clock.now();
+            let added = product.database.add_operator(&new, "command line", now).await?;
+            let what = if added.is_some() { "Added" } else { "They are an operator already" };
+            let link = first_operator::link(&product, &config, &email).await?;
+            say(&format!("{what}. To log in, once, within 15 minutes: {link}"));
             product.database.close().await;
             Ok(())
         }

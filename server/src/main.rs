@@ -5,6 +5,7 @@ mod assemble;
 mod cli;
 mod config;
 mod demo;
+mod first_operator;
 mod mail;
 mod mailbox;
 mod oauth;

@@ -3,14 +3,19 @@
 
 mod api_providers;
 pub mod api_tokens;
+mod audit;
 mod choices;
 mod connect;
 pub mod crypto;
 mod database;
 pub mod deliveries;
 mod derive;
+mod erasure;
 mod events;
+pub mod export;
+pub mod links;
 mod notices;
+pub mod operators;
 mod providers;
 mod prune;
 mod rounds;
@@ -20,4 +25,5 @@ pub mod views;
 pub use api_providers::ProviderChanges;
 pub use crypto::{Keyring, Sealed};
 pub use database::{Database, OpenError, Options};
+pub use operators::NewOperator;
 pub use providers::NewProvider;

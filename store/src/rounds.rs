@@ -34,14 +34,17 @@ macro_rules! check_lease {
 pub(crate) use check_lease;
 
 /// A fact of the provider changes: raises what deriving has to cover, and locks the provider's row, which comes
-/// before any other lock.
+/// before any other lock. `false`: there is no such provider, or not for long, and nothing of theirs changes any more.
 macro_rules! facts_change {
     ($conn:ident, $provider:expr) => {
-        sqlx::query("UPDATE providers SET derive_wanted = derive_wanted + 1 WHERE id = $1")
-            .bind($provider.0)
-            .execute(&mut *$conn)
-            .await?
-            .rows_affected()
+        sqlx::query(
+            "UPDATE providers SET derive_wanted = derive_wanted + 1
+             WHERE id = $1 AND erasure_requested_at IS NULL",
+        )
+        .bind($provider.0)
+        .execute(&mut *$conn)
+        .await?
+        .rows_affected()
             > 0
     };
 }

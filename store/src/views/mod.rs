@@ -5,6 +5,7 @@ mod agenda;
 pub mod api;
 mod connections;
 mod notices;
+pub mod oversight;
 mod sync_log;
 
 pub use crate::notices::Notice;
