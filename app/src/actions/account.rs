@@ -186,8 +186,12 @@ pub async fn welcome(zone: Tz, language: Locale) -> Result<(), ServerFnError> {
 
 /// Records the provider's wish that they, and everything of theirs, be erased. They are logged out with it.
 #[server(prefix = "/actions", endpoint = "erase-account")]
-pub async fn erase_account() -> Result<(), ServerFnError> {
+pub async fn erase_account(sure: bool) -> Result<(), ServerFnError> {
     let here = here()?;
+    if !sure {
+        leave_for("/settings/account/erase");
+        return Ok(());
+    }
     match here.state.db.request_erasure(here.provider_id(), "provider", here.now).await {
         Ok(_) => {
             here.state.wake.notify_waiters();

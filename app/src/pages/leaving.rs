@@ -1,7 +1,7 @@
 //! The step before a provider erases their account: what will happen, named.
 
 use crate::actions::account::EraseAccount;
-use crate::components::action_form;
+use crate::components::{action_form, hidden};
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::texts::text;
 use leptos::prelude::*;
@@ -53,6 +53,7 @@ async fn leaving(here: Here) -> Result<Screen, PageError> {
         </section>
         <div class="actions">
             {action_form!(EraseAccount, view! {
+                {hidden("sure", true)}
                 <button class="btn main bad">{text!(lang, erase.confirm)}</button>
             })}
             <a class="btn" href="/settings/account">{text!(lang, erase.cancel)}</a>

@@ -1,7 +1,7 @@
 //! Operators, links, sessions, export and erasure.
 
-use crate::{later, now, report, single, weekly};
 use crate::support::{Fixture, on_both};
+use crate::{later, now, report, single, weekly};
 use chrono::TimeDelta;
 use serde_json::Value;
 use simone_booking::{Locale, OperatorId, ProviderId};
@@ -55,12 +55,15 @@ async fn one_address_is_one_person_in_either_role() {
         assert_eq!(again, None, "they are one already");
         fixture.db.send_login_link("A@simone.test", "both", now()).await.unwrap();
         let both = Who { provider: Some(provider), operator: Some(operator) };
-        assert_eq!(
-            fixture.db.use_login_link("both", now()).await.unwrap(),
-            Some((both, LinkKind::Login))
-        );
+        assert_eq!(fixture.db.use_login_link("both", now()).await.unwrap(), Some((both, LinkKind::Login)));
         assert_eq!(fixture.db.use_login_link("both", now()).await.unwrap(), None, "once");
-        assert!(fixture.db.start_session(&token_hash("s"), both, Some("Firefox/Linux"), None, now()).await.unwrap());
+        assert!(
+            fixture
+                .db
+                .start_session(&token_hash("s"), both, Some("Firefox/Linux"), None, now())
+                .await
+                .unwrap()
+        );
         let session = fixture.db.session(&token_hash("s"), now()).await.unwrap().expect("it began");
         assert_eq!(session.provider.map(|it| it.id), Some(provider));
         assert_eq!(session.operator.map(|it| it.id), Some(operator));
@@ -85,7 +88,10 @@ async fn there_is_always_an_operator_left() {
         let first = first.expect("there was none");
         let second = fixture.db.add_first_operator(&operator("b"), "configuration", now()).await.unwrap();
         assert_eq!(second, None, "there is one");
-        assert_eq!(fixture.db.withdraw_operator(first, "a@simone.test", now()).await.unwrap(), Withdrawn::Last);
+        assert_eq!(
+            fixture.db.withdraw_operator(first, "a@simone.test", now()).await.unwrap(),
+            Withdrawn::Last
+        );
         let second = fixture.operator("b").await;
         fixture.db.send_login_link("a@simone.test", "link", now()).await.unwrap();
         assert!(fixture.db.start_session(&token_hash("s"), first.into(), None, None, now()).await.unwrap());
@@ -107,8 +113,12 @@ async fn there_is_always_an_operator_left() {
             let outcome = fixture.db.withdraw_operator(first, "b@simone.test", now()).await.unwrap();
             assert_eq!(outcome, Withdrawn::Done);
         }
-        assert!(fixture.db.session(&token_hash("s"), now()).await.unwrap().is_none(), "their session has ended");
-        let session = fixture.db.session(&token_hash("both"), now()).await.unwrap().expect("a provider's too");
+        assert!(
+            fixture.db.session(&token_hash("s"), now()).await.unwrap().is_none(),
+            "their session has ended"
+        );
+        let session =
+            fixture.db.session(&token_hash("both"), now()).await.unwrap().expect("a provider's too");
         assert!(session.operator.is_none() && session.provider.is_some());
         assert_eq!(fixture.db.login_link("link", now()).await.unwrap(), None);
         assert!(!fixture.db.start_session(&token_hash("t"), first.into(), None, None, now()).await.unwrap());
@@ -149,7 +159,9 @@ async fn an_invitation_works_once_for_seven_days_and_can_be_sent_again() {
         for token in ["one", "three", "four"] {
             assert_eq!(fixture.db.login_link(token, later(1)).await.unwrap(), None, "{token}");
         }
-        assert!(fixture.db.start_session(&token_hash("s"), provider.into(), None, None, later(1)).await.unwrap());
+        assert!(
+            fixture.db.start_session(&token_hash("s"), provider.into(), None, None, later(1)).await.unwrap()
+        );
         assert_eq!(standing().await, Standing::Here);
         assert_eq!(
             fixture.db.resend_invitation(provider, "six", by, later(30)).await.unwrap(),
@@ -169,7 +181,13 @@ async fn sessions_are_listed_and_ended_by_whose_they_are_alone() {
         let (one, other) = (fixture.provider("a").await, fixture.provider("b").await);
         for (token, who, at) in [("a1", one, 0), ("a2", one, 1), ("a3", one, 2), ("b1", other, 3)] {
             let device = Some("Safari/iPhone");
-            assert!(fixture.db.start_session(&token_hash(token), who.into(), device, None, later(at)).await.unwrap());
+            assert!(
+                fixture
+                    .db
+                    .start_session(&token_hash(token), who.into(), device, None, later(at))
+                    .await
+                    .unwrap()
+            );
         }
         fixture.db.set_flash(&token_hash("visitor"), "{}", now()).await.unwrap();
         let list = async |who: ProviderId, token: &str| {
@@ -207,7 +225,13 @@ async fn an_export_holds_everything_of_a_provider_and_nothing_of_the_neighbour()
         foreign.details.title = "Neighbour's secret".to_owned();
         fixture.imported(other, "y", vec![foreign]).await;
         for (token, who) in [("a1", one), ("b1", other)] {
-            assert!(fixture.db.start_session(&token_hash(token), who.into(), Some("Edge/Windows"), None, now()).await.unwrap());
+            assert!(
+                fixture
+                    .db
+                    .start_session(&token_hash(token), who.into(), Some("Edge/Windows"), None, now())
+                    .await
+                    .unwrap()
+            );
         }
         fixture.db.send_login_link("a@simone.test", "very-secret-link", now()).await.unwrap();
         fixture.db.note_export(one, now()).await.unwrap();
@@ -255,7 +279,9 @@ async fn erasing_shuts_everything_at_once_and_ends_when_no_connection_is_left() 
         let running = fixture.lease(later(6)).await.expect("a round is under way");
         assert!(fixture.db.request_erasure(one, "provider", later(6)).await.unwrap());
         assert!(!fixture.db.request_erasure(one, "provider", later(6)).await.unwrap(), "once");
-        assert!(!fixture.db.request_erasure(ProviderId(uuid::Uuid::nil()), "provider", later(6)).await.unwrap());
+        assert!(
+            !fixture.db.request_erasure(ProviderId(uuid::Uuid::nil()), "provider", later(6)).await.unwrap()
+        );
 
         // Nobody gets in, nothing blocks, nothing can be chosen, connected or derived.
         assert!(fixture.db.session(&token_hash("s"), later(6)).await.unwrap().is_none());
@@ -287,7 +313,8 @@ async fn erasing_shuts_everything_at_once_and_ends_when_no_connection_is_left() 
 
         // What is left of them are ids, and one e-mail on its way.
         let dump = fixture.dump().await;
-        let left: Vec<_> = dump.iter().filter(|row| row.contains("a@simone.test") || row.contains("x@gmail")).collect();
+        let left: Vec<_> =
+            dump.iter().filter(|row| row.contains("a@simone.test") || row.contains("x@gmail")).collect();
         assert!(left.is_empty(), "{left:?}");
         let id = one.0.simple().to_string();
         let named = |row: &&String| row.to_lowercase().replace('-', "").contains(&id);
@@ -306,7 +333,11 @@ async fn erasing_shuts_everything_at_once_and_ends_when_no_connection_is_left() 
         fixture.db.prune(later(9)).await.unwrap();
         assert_eq!(fixture.count("deliveries WHERE cause LIKE 'erased:%'").await, 1);
         fixture.db.prune(later(9 + 60)).await.unwrap();
-        assert_eq!(fixture.count("deliveries WHERE cause LIKE 'erased:%'").await, 0, "and then not even that");
+        assert_eq!(
+            fixture.count("deliveries WHERE cause LIKE 'erased:%'").await,
+            0,
+            "and then not even that"
+        );
         assert_eq!(fixture.blocks(other).await, neighbours);
         fixture.provider("a").await;
     })
@@ -338,7 +369,10 @@ async fn who_has_nothing_connected_is_erased_at_once_and_an_account_that_others_
         assert_eq!(fixture.count("calendar_accounts").await, 1, "it is the other's too");
         let log = fixture.db.audit_log(Some(one), 1).await.unwrap();
         let acts: Vec<_> = log.rows.iter().map(|row| (row.action.as_str(), row.actor.as_str())).collect();
-        assert_eq!(acts, [("erased", "worker"), ("request_erasure", "op@simone.test"), ("connect", "provider")]);
+        assert_eq!(
+            acts,
+            [("erased", "worker"), ("request_erasure", "op@simone.test"), ("connect", "provider")]
+        );
         assert!(log.rows.iter().all(|row| row.provider_name.is_none()));
     })
     .await;
@@ -378,10 +412,14 @@ async fn providers_are_found_listed_in_pages_and_told_by_their_health() {
         assert!(found("zoé", Which::Reconnect).await.is_empty());
         let listed = fixture.db.list_providers("", Which::All, 1).await.unwrap();
         let health = |id| listed.rows.iter().find(|row| row.id == id).expect("listed").health;
-        assert_eq!((health(failing), health(asks), health(ids[0])), (Health::Attention, Health::Reconnect, Health::None));
+        assert_eq!(
+            (health(failing), health(asks), health(ids[0])),
+            (Health::Attention, Health::Reconnect, Health::None)
+        );
 
         for number in 0..100 {
-            let new = NewProvider { email: format!("n{number}@simone.test"), ..invited(&format!("N {number:03}")) };
+            let new =
+                NewProvider { email: format!("n{number}@simone.test"), ..invited(&format!("N {number:03}")) };
             fixture.db.add_provider(&new, now()).await.unwrap();
         }
         let mut seen = Vec::new();

@@ -148,6 +148,18 @@ impl Product {
         Browser::new(&self.url)
     }
 
+    /// The one-time link in the latest e-mail to this address whose words contain `said`.
+    pub async fn link_to(&self, email: &str, said: &str) -> String {
+        eventually("the link is sent", async || {
+            // Undo the line ends of quoted-printable.
+            let mails = self.mails().into_iter().map(|mail| mail.replace("=\r\n", ""));
+            mails.filter(|mail| mail.contains(email) && mail.contains(said)).find_map(|mail| {
+                mail.split_whitespace().find(|word| word.contains("/login/")).map(str::to_owned)
+            })
+        })
+        .await
+    }
+
     /// The e-mails that left, as they were written.
     pub fn mails(&self) -> Vec<String> {
         let Ok(folder) = std::fs::read_dir(self.folder.join("mail")) else { return Vec::new() };
