@@ -216,7 +216,8 @@ pub async fn require_login(State(state): State<AppState>, request: Request<Body>
         let (parts, _) = request.into_parts();
         return problem_page(&state, &parts, Problem::Operators).await;
     }
-    let anybodys = matches!(path, "/actions/log-out" | "/actions/end-session");
+    let anybodys =
+        matches!(path, "/actions/log-out" | "/actions/end-session" | "/actions/end-other-sessions");
     if !oversight && !anybodys && who.provider.is_none() {
         return Redirect::to("/oversight").into_response();
     }

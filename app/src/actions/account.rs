@@ -15,7 +15,7 @@ use leptos::server_fn::error::ServerFnErrorErr;
 use leptos_axum::ResponseOptions;
 use simone_booking::id::SessionId;
 use simone_booking::{Locale, Provider};
-use simone_sync::ports::{Choices, StoreError};
+use simone_sync::ports::{Choices, StoreResult};
 
 /// Moves the provider to another zone.
 #[server(prefix = "/actions", endpoint = "zone")]
@@ -143,27 +143,32 @@ pub async fn log_out(everywhere: bool) -> Result<(), ServerFnError> {
     Ok(())
 }
 
-/// Ends one session of the person, or all but this one.
+/// Ends one session of the person.
 #[server(prefix = "/actions", endpoint = "end-session")]
-pub async fn end_session(session: Option<SessionId>, back: Option<String>) -> Result<(), ServerFnError> {
+pub async fn end_session(session: SessionId, back: Option<String>) -> Result<(), ServerFnError> {
     let (this, state) = self::session()?;
-    let outcome = async {
-        let Some(ended) = session else {
-            state.db.end_all_sessions(this.who(), Some(this.token_hash())).await?;
-            return Ok(Flash::OthersEnded);
-        };
-        Ok::<_, StoreError>(match state.db.end_session_of(this.who(), ended).await? {
-            true => Flash::SessionEnded,
-            false => Flash::Missing,
-        })
-    };
-    let flash = outcome.await.unwrap_or_else(|error| {
+    let outcome = state.db.end_session_of(this.who(), session).await;
+    let flash = outcome.map(|ended| if ended { Flash::SessionEnded } else { Flash::Missing });
+    ended(&this, flash, back.as_deref()).await;
+    Ok(())
+}
+
+/// Ends all sessions of the person but this one.
+#[server(prefix = "/actions", endpoint = "end-other-sessions")]
+pub async fn end_other_sessions(back: Option<String>) -> Result<(), ServerFnError> {
+    let (this, state) = session()?;
+    let outcome = state.db.end_all_sessions(this.who(), Some(this.token_hash())).await;
+    ended(&this, outcome.map(|()| Flash::OthersEnded), back.as_deref()).await;
+    Ok(())
+}
+
+async fn ended(this: &Session, outcome: StoreResult<Flash>, back: Option<&str>) {
+    let flash = outcome.unwrap_or_else(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "a session could not be ended");
         Flash::Failed
     });
     this.flash(flash).await;
-    leave_for(local_path(back.as_deref(), "/settings/account"));
-    Ok(())
+    leave_for(local_path(back, "/settings/account"));
 }
 
 /// Where and in which language the provider is at home: the answer to an invitation.

@@ -1,6 +1,6 @@
 //! Where somebody is logged in, and how that ends.
 
-use crate::actions::account::{EndSession, LogOut};
+use crate::actions::account::{EndOtherSessions, EndSession, LogOut};
 use crate::components::{action_form, hidden};
 use crate::device;
 use crate::texts::{Lang, text};

@@ -148,16 +148,19 @@ impl Product {
         Browser::new(&self.url)
     }
 
-    /// The one-time link in the latest e-mail to this address whose words contain `said`.
-    pub async fn link_to(&self, email: &str, said: &str) -> String {
-        eventually("the link is sent", async || {
-            // Undo the line ends of quoted-printable.
-            let mails = self.mails().into_iter().map(|mail| mail.replace("=\r\n", ""));
-            mails.filter(|mail| mail.contains(email) && mail.contains(said)).find_map(|mail| {
-                mail.split_whitespace().find(|word| word.contains("/login/")).map(str::to_owned)
-            })
-        })
-        .await
+    /// The one-time links in the e-mails to this address.
+    pub fn links_to(&self, email: &str) -> Vec<String> {
+        // Undo the line ends of quoted-printable.
+        let mails = self.mails().into_iter().map(|mail| mail.replace("=\r\n", ""));
+        let link =
+            |mail: String| mail.split_whitespace().find(|word| word.contains("/login/")).map(str::to_owned);
+        mails.filter(|mail| mail.contains(email)).filter_map(link).collect()
+    }
+
+    /// The one-time link in an e-mail to this address that was not there before.
+    pub async fn new_link_to(&self, email: &str, known: &[String]) -> String {
+        let fresh = async || self.links_to(email).into_iter().find(|link| !known.contains(link));
+        eventually("the link is sent", fresh).await
     }
 
     /// The e-mails that left, as they were written.
