@@ -3,6 +3,9 @@
 import { announcement, CAMILLE, connect, enter } from '../support/story.ts';
 import { expect, expectAccessibleLightAndDark, expectFits, expectUsableWithoutScript, test } from '../support/test.ts';
 
+// Each page twice under axe takes its time on a small machine.
+test.slow();
+
 test('another device is seen, and its session ended @plain', async ({ page, browser, baseURL }) => {
   await enter(page);
   const elsewhere = await browser.newContext({

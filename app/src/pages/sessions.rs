@@ -15,40 +15,42 @@ pub fn sessions(
     back: &'static str,
     ago: impl Fn(DateTime<Utc>) -> String,
 ) -> AnyView {
-    let rows: Vec<_> =
-        open.iter()
-            .map(|session| {
-                let device = device::words(lang, session.device.as_deref());
-                let opened = text!(lang, sessions.opened, when = ago(session.created_at));
-                let facts = if session.this {
-                    opened
-                } else {
-                    format!("{} · {opened}", text!(lang, sessions.seen, when = ago(session.last_seen_at)))
-                };
-                let end = if session.this {
-                    view! { <span class="state">{text!(lang, sessions.this)}</span> }.into_any()
-                } else {
-                    let label =
-                        text!(lang, sessions.end_named, device = device.as_str(), facts = facts.as_str());
-                    let id = session.id;
-                    action_form!(EndSession, view! {
-                    {hidden("session", id)}
-                    {hidden("back", back)}
-                    <button class="btn quiet bad" aria-label=label>{text!(lang, sessions.end)}</button>
-                })
+    let rows: Vec<_> = open
+        .iter()
+        .map(|session| {
+            let device = device::words(lang, session.device.as_deref());
+            let opened = text!(lang, sessions.opened, when = ago(session.created_at));
+            let facts = if session.this {
+                opened
+            } else {
+                format!("{} · {opened}", text!(lang, sessions.seen, when = ago(session.last_seen_at)))
+            };
+            let end = if session.this {
+                view! { <span class="state">{text!(lang, sessions.this)}</span> }.into_any()
+            } else {
+                let label = text!(lang, sessions.end_named, device = device.as_str(), facts = facts.as_str());
+                let id = session.id;
+                action_form!(
+                    EndSession,
+                    view! {
+                        {hidden("session", id)}
+                        {hidden("back", back)}
+                        <button class="btn quiet bad" aria-label=label>{text!(lang, sessions.end)}</button>
+                    }
+                )
                 .into_any()
-                };
-                view! {
-                    <li class="row plain">
-                        <span><b class="name">{device}</b><br/><small class="num">{facts}</small></span>
-                        {end}
-                    </li>
-                }
-            })
-            .collect();
+            };
+            view! {
+                <li class="row plain">
+                    <span><b class="name">{device}</b><br/><small class="num">{facts}</small></span>
+                    {end}
+                </li>
+            }
+        })
+        .collect();
     let others = (open.len() > 1).then(|| {
         action_form!(
-            EndSession,
+            EndOtherSessions,
             view! {
                 {hidden("back", back)}
                 <button class="btn bad">{text!(lang, sessions.end_others)}</button>
