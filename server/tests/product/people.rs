@@ -10,7 +10,7 @@ const REFUSED: &str = "Cette page est réservée aux opérateurs";
 
 /// A link out of what the program said.
 fn link(said: &str) -> String {
-    let link = said.split_whitespace().filter(|word| word.contains("/login/")).next_back();
+    let link = said.split_whitespace().rfind(|word| word.contains("/login/"));
     link.unwrap_or_else(|| panic!("no link: {said}")).to_owned()
 }
 
