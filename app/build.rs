@@ -1,7 +1,7 @@
 //! Makes the one stylesheet (the files of `style/`, then the utility classes that the components use) and the module of
 //! the texts.
 //!
-//! The stylesheet is served under a name that holds its content's hash, so that a browser may keep it for good.
+//! The stylesheet and the module of `public/live.js` are served under names that hold their content's hash, so that a browser may keep it for good.
 
 use encre_css::preflight::Preflight;
 use encre_css::{Config, Scanner};
@@ -18,6 +18,7 @@ fn main() -> std::io::Result<()> {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=locales");
     println!("cargo::rerun-if-changed=../style");
+    println!("cargo::rerun-if-changed=../public/live.js");
 
     let mut css = String::new();
     for part in ["tokens.css", "base.css", "components.css", "agenda.css"] {
@@ -27,14 +28,29 @@ fn main() -> std::io::Result<()> {
     css += &utilities(Path::new("src"))?;
     let css = minified(&css);
 
-    let hash: String = Sha256::digest(&css).iter().take(6).fold(String::new(), |mut hex, byte| {
+    let live = without_comments(&fs::read_to_string("../public/live.js")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(out.join("style.css"), &css)?;
+    fs::write(out.join("live.js"), &live)?;
+    println!("cargo::rustc-env=SIMONE_STYLE=style-{}.css", hash(&css));
+    println!("cargo::rustc-env=SIMONE_LIVE=live-{}.js", hash(&live));
+    fs::write(out.join("i18n.rs"), texts())
+}
+
+/// Names a content.
+fn hash(content: &str) -> String {
+    Sha256::digest(content).iter().take(6).fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
-    });
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    fs::write(out.join("style.css"), css)?;
-    println!("cargo::rustc-env=SIMONE_STYLE=style-{hash}.css");
-    fs::write(out.join("i18n.rs"), texts())
+    })
+}
+
+/// A script without indentation and comments, which stand on lines of their own.
+fn without_comments(script: &str) -> String {
+    let is_code = |line: &&str| {
+        !line.is_empty() && !["//", "/*", "* ", "*/"].iter().any(|begins| line.starts_with(begins))
+    };
+    script.lines().map(str::trim).filter(is_code).fold(String::new(), |code, line| code + line + "\n")
 }
 
 /// The module `i18n`. `leptos_i18n::load_locales!` would make it too, but without texts as strings, which attributes

@@ -1,5 +1,6 @@
 //! Small pieces that several pages use.
 
+use crate::texts::{Lang, text};
 use leptos::prelude::*;
 use simone_booking::ConnectionId;
 use simone_sync::platform::Platform;
@@ -62,6 +63,18 @@ pub(crate) use action_form;
 /// A hidden field of a form.
 pub fn hidden(name: &'static str, value: impl ToString) -> AnyView {
     view! { <input type="hidden" name=name value=value.to_string()/> }.into_any()
+}
+
+/// A part of a page that renews itself while the page is open (`public/live.js`). `said`: what is announced when its
+/// words change; what changes with time alone stands in elements marked `data-age`. Names are unique on a page, and a
+/// page has the same parts whatever its state. Give `data-key` to what repeats inside.
+pub fn live(name: &'static str, said: Option<String>, view: impl IntoView + 'static) -> AnyView {
+    view! { <div class="live" data-live=name data-said=said>{view}</div> }.into_any()
+}
+
+/// For those whose browser runs no script: the way to see how far something has come.
+pub fn refresh_link(lang: Lang, address: String) -> AnyView {
+    view! { <a class="btn unscripted" href=address>{text!(lang, app.refresh)}</a> }.into_any()
 }
 
 /// A place where nothing is yet: what it will hold, and what to do.

@@ -87,9 +87,9 @@ where
                         desk_frame(&desk, place, problem_screen(desk.lang, Problem::NotFound))
                     }
                     Err(PageError::Store(error)) => {
-                        tracing::error!(error = &error as &dyn std::error::Error, "a page could not be read");
-                        desk.response.set_status(Problem::Failed.status());
-                        frame_problem(Problem::Failed).into_any()
+                        let problem = desk.state.trouble(&error, "a page could not be read");
+                        desk.response.set_status(problem.status());
+                        frame_problem(problem).into_any()
                     }
                 }
             })}

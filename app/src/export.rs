@@ -61,8 +61,7 @@ pub(crate) async fn download(State(state): State<AppState>, request: Request<Bod
     let Some(provider) = provider else { return StatusCode::NOT_FOUND.into_response() };
     let now = state.clock.now();
     if let Err(error) = state.db.note_export(provider.id, now).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "an export could not begin");
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return state.trouble(&error, "an export could not begin").status().into_response();
     }
     let head = format!("{{\n\"format\": 1,\n\"exported_at\": \"{}\"", now.to_rfc3339());
     let writing =

@@ -175,6 +175,23 @@ pub fn duration(lang: Lang, millis: i64) -> String {
     }
 }
 
+/// In groups of three digits: `7 500` with a space that does not break, `7,500`.
+pub fn number(lang: Lang, number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let separator = match lang {
+        Lang::fr => '\u{a0}',
+        Lang::en => ',',
+    };
+    let mut text = if number < 0 { "-".to_owned() } else { String::new() };
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(separator);
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// The city that stands for a zone: `Paris` for `Europe/Paris`, in French `Lisbonne` for `Europe/Lisbon`.
 pub fn city(lang: Lang, zone: Tz) -> String {
     let name = zone.name();
@@ -309,6 +326,15 @@ mod tests {
         assert_eq!(duration(Lang::fr, 9_960), "10\u{a0}s");
         assert_eq!(duration(Lang::fr, 150_000), "3\u{a0}min");
         assert_eq!(duration(Lang::fr, -5), "0,1\u{a0}s");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(number(Lang::fr, 0), "0");
+        assert_eq!(number(Lang::fr, 750), "750");
+        assert_eq!(number(Lang::fr, 7_500), "7\u{a0}500");
+        assert_eq!(number(Lang::en, 1_234_567), "1,234,567");
+        assert_eq!(number(Lang::en, -1_000), "-1,000");
     }
 
     #[test]

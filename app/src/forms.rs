@@ -109,10 +109,7 @@ async fn person<F: Future<Output = Result<Next, StoreError>>>(
             Redirect::to(&address).into_response()
         }
         Ok(Next::Again(problem)) => again(&state, &parts, place, screen, typed.again(problem)).await,
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a form could not be followed");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
+        Err(error) => state.trouble(&error, "a form could not be followed").status().into_response(),
     }
 }
 
@@ -208,8 +205,7 @@ pub(crate) async fn make_token(State(state): State<AppState>, request: Request<B
             (StatusCode::UNPROCESSABLE_ENTITY, Arc::new(move |desk| new_screen(desk, form.clone())))
         }
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a token could not be made");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            return state.trouble(&error, "a token could not be made").status().into_response();
         }
     };
     let body = move || match Desk::find() {

@@ -109,8 +109,7 @@ pub(crate) async fn ask(State(state): State<AppState>, request: Request<Body>) -
     }
     let token = new_token(&state);
     if let Err(error) = state.db.send_login_link(&email, &token, began).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "a login link could not be sent");
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        return state.trouble(&error, "a login link could not be sent").status().into_response();
     }
     state.wake.notify_waiters();
     state.wake.notify_one();
@@ -182,7 +181,7 @@ pub(crate) async fn follow(
         }
         // The page of a link that does not work says so.
         Ok(None) => Redirect::to(&format!("/login/{}", simple(&token))).into_response(),
-        Err(error) => failed(&error),
+        Err(error) => state.trouble(&error, "logging in failed").status().into_response(),
     }
 }
 
@@ -232,13 +231,8 @@ pub(crate) async fn enter_demo(State(state): State<AppState>, request: Request<B
             Redirect::to(local_path(next.as_deref(), home(who))).into_response()
         }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(error) => failed(&error),
+        Err(error) => state.trouble(&error, "logging in failed").status().into_response(),
     }
-}
-
-fn failed(error: &StoreError) -> Response {
-    tracing::error!(error = error as &dyn std::error::Error, "logging in failed");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// What of a token may stand in an address.

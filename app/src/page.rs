@@ -1,20 +1,22 @@
 //! What all pages share: who reads them, the frame around them, and what is shown when they fail.
 
-use crate::components::{Icon, icon};
+use crate::components::{Icon, icon, live};
 use crate::flash::Flash;
 use crate::format;
-use crate::render::Problem;
-use crate::session::Session;
+use crate::render::{LIVE_PATH, Problem};
+use crate::session::{REFRESH, Session};
 use crate::state::AppState;
 use crate::texts::{Lang, language, text};
 use axum::http::request::Parts;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_meta::Title;
 use simone_booking::{Provider, ProviderId};
-use simone_sync::ports::StoreError;
+use simone_store::views::Stamp;
+use simone_sync::ports::{StoreError, StoreResult};
 use std::future::Future;
 
 /// The request that a page answers.
@@ -57,6 +59,17 @@ impl Here {
     /// A parameter of the address's query.
     pub fn query(&self, name: &str) -> Option<String> {
         query_value(&self.parts, name)
+    }
+
+    /// Whether an open page renews itself, and nobody has opened one.
+    pub fn is_refresh(&self) -> bool {
+        self.parts.headers.contains_key(REFRESH)
+    }
+
+    /// What the provider's pages show at this moment; `None` when the session has just ended.
+    async fn stamp(&self) -> StoreResult<Option<Stamp>> {
+        let key = *self.session.key();
+        Ok(self.state.db.stamps(&[key], self.now).await?.remove(&key))
     }
 
     /// Path and query, to come back to.
@@ -120,19 +133,19 @@ where
         <Suspense>
             {Suspend::new(async move {
                 let Some(here) = here else { return frame_problem(Problem::Forbidden).into_any() };
-                let unread = here.state.db.unread_notices(here.provider_id()).await;
+                let around = Around::read(&here).await;
                 let screen = load(here.clone()).await;
-                match (screen, unread) {
-                    (Ok(screen), Ok(unread)) => frame(&here, tab, unread, screen).into_any(),
-                    (Err(PageError::NotFound), Ok(unread)) => {
+                match (screen, around) {
+                    (Ok(screen), Ok(around)) => frame(&here, tab, around, screen).into_any(),
+                    (Err(PageError::NotFound), Ok(around)) => {
                         here.response.set_status(Problem::NotFound.status());
                         let screen = problem_screen(here.lang, Problem::NotFound);
-                        frame(&here, tab, unread, screen).into_any()
+                        frame(&here, tab, around, screen).into_any()
                     }
                     (Err(PageError::Store(error)), _) | (_, Err(error)) => {
-                        tracing::error!(error = &error as &dyn std::error::Error, "a page could not be read");
-                        here.response.set_status(Problem::Failed.status());
-                        frame_problem(Problem::Failed).into_any()
+                        let problem = here.state.trouble(&error, "a page could not be read");
+                        here.response.set_status(problem.status());
+                        frame_problem(problem).into_any()
                     }
                 }
             })}
@@ -140,13 +153,32 @@ where
     }
 }
 
-fn frame(here: &Here, tab: Tab, unread: i64, screen: Screen) -> AnyView {
+/// What the frame needs to know.
+struct Around {
+    /// Read before the page is: what changes meanwhile has another stamp.
+    stamp: Option<Stamp>,
+    unread: i64,
+}
+
+impl Around {
+    async fn read(here: &Here) -> StoreResult<Self> {
+        let stamp = here.stamp().await?;
+        Ok(Self { stamp, unread: here.state.db.unread_notices(here.provider_id()).await? })
+    }
+}
+
+fn frame(here: &Here, tab: Tab, around: Around, screen: Screen) -> AnyView {
     let lang = here.lang;
+    let Around { stamp, unread } = around;
+    let stamp = stamp.map(|stamp| stamp.as_str().to_owned());
     let link = move |place: Tab, address: &'static str, name: String, picture: Icon| {
         let current = (place == tab).then_some("page");
-        let badge = (place == Tab::Notices && unread > 0).then(|| {
-            let spoken = text!(lang, app.unread, count = unread);
-            view! { <span class="count" aria-hidden="true">{unread.min(99)}</span><span class="unseen">{spoken}</span> }
+        let badge = (place == Tab::Notices).then(|| {
+            let count = (unread > 0).then(|| {
+                let spoken = text!(lang, app.unread, count = unread);
+                view! { <span class="count" aria-hidden="true">{unread.min(99)}</span><span class="unseen">{spoken}</span> }
+            });
+            live("unread", Some(text!(lang, app.unread_said)), count)
         });
         view! {
             <li class:last=place == Tab::Account>
@@ -170,11 +202,18 @@ fn frame(here: &Here, tab: Tab, unread: i64, screen: Screen) -> AnyView {
                 </ul>
             </nav>
         </header>
-        <main id="content" tabindex="-1" class:fluid=screen.fluid>
+        <main id="content" tabindex="-1" class:fluid=screen.fluid data-stamp=stamp>
             {flash_note(lang, here.session.shown.as_ref())}
             {screen.body}
             {demo_links(here)}
         </main>
+        <p
+            class="offline"
+            data-live-hint=text!(lang, app.offline, time = format::time(here.now, here.zone()))
+            hidden=true
+        ></p>
+        <p class="unseen" role="status" aria-live="polite" data-live-voice=""></p>
+        <script nonce=use_nonce() type="module" src=LIVE_PATH></script>
     }
     .into_any()
 }
@@ -233,6 +272,9 @@ pub fn problem_screen(lang: Lang, problem: Problem) -> Screen {
         Problem::Operators => (text!(lang, error.operators_title), text!(lang, error.operators)),
         Problem::Bad => (text!(lang, error.bad_title), text!(lang, error.bad)),
         Problem::TooLarge => (text!(lang, error.large_title), text!(lang, error.large)),
+        Problem::Unavailable => (text!(lang, error.unavailable_title), text!(lang, error.unavailable)),
+        Problem::TooSlow => (text!(lang, error.slow_title), text!(lang, error.slow)),
+        Problem::Busy => (text!(lang, error.busy_title), text!(lang, error.busy)),
         Problem::Failed => (text!(lang, error.failed_title), text!(lang, error.failed)),
     };
     let body = view! {

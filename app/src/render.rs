@@ -15,9 +15,13 @@ use leptos_axum::ResponseOptions;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{ParamSegment, SsrMode, StaticSegment};
+use simone_sync::ports::StoreError;
 
 /// The stylesheet's path: its content's hash is in its name.
 pub const STYLE_PATH: &str = concat!("/assets/", env!("SIMONE_STYLE"));
+
+/// The path of the module that keeps open pages fresh, in the same way.
+pub const LIVE_PATH: &str = concat!("/assets/", env!("SIMONE_LIVE"));
 
 /// The document around what a page shows.
 pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoView {
@@ -107,7 +111,8 @@ pub fn document_context(state: &AppState) {
     }
 }
 
-/// Nothing but our own stylesheet, pictures and forms; scripts only with the nonce, which Leptos puts on its own.
+/// Nothing but our own stylesheet, pictures and forms; scripts only with the nonce, which Leptos puts on its own, and
+/// they ask nobody but us.
 pub fn content_security_policy(state: &AppState, nonce: Option<&str>) -> HeaderValue {
     let mut policy = String::from(
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -117,7 +122,7 @@ pub fn content_security_policy(state: &AppState, nonce: Option<&str>) -> HeaderV
         policy += origin;
     }
     if let Some(nonce) = nonce {
-        policy += &format!("; script-src 'nonce-{nonce}'");
+        policy += &format!("; script-src 'nonce-{nonce}'; connect-src 'self'");
     }
     HeaderValue::from_str(&policy)
         .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
@@ -134,6 +139,12 @@ pub enum Problem {
     /// Malformed.
     Bad,
     TooLarge,
+    /// The database is away or full: nothing was changed, and another try may work.
+    Unavailable,
+    /// It did not arrive in its time.
+    TooSlow,
+    /// More is asked at once than can be answered.
+    Busy,
     Failed,
 }
 
@@ -144,8 +155,16 @@ impl Problem {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Bad => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// What a failure of the store is to the person who asked.
+    pub const fn of_store(error: &StoreError) -> Self {
+        if error.is_passing() { Self::Unavailable } else { Self::Failed }
     }
 
     /// What stands for a status that something below us answered.
@@ -154,6 +173,8 @@ impl Problem {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Self::NotFound,
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            StatusCode::REQUEST_TIMEOUT => Self::TooSlow,
             status if status.is_client_error() => Self::Bad,
             _ => Self::Failed,
         }

@@ -3,6 +3,7 @@
 use crate::actions;
 use crate::export;
 use crate::forms;
+use crate::guard::{in_turn, whole_body};
 use crate::login;
 use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
 use crate::session::{require_login, sessions};
@@ -12,7 +13,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, LOCATION, ORIGIN,
-    REFERER, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    REFERER, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
@@ -20,13 +21,13 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use leptos_axum::{LeptosRoutes, generate_route_list};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 
 const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style.css"));
+const LIVE: &str = include_str!(concat!(env!("OUT_DIR"), "/live.js"));
 const FAVICON: &str = include_str!("../../public/favicon.svg");
-/// The largest form has a few short fields.
-const LARGEST_FORM: usize = 16 * 1024;
 
 /// All pages, actions and static files. `more` are routes of the server's own (the OAuth callback): they get the session
 /// and the headers that the pages have, but nobody has to be logged in.
@@ -54,15 +55,19 @@ pub fn router(state: AppState, more: Router) -> Router {
         .merge(pages)
         .merge(more.with_state(()))
         .layer(from_fn_with_state(state.clone(), sessions))
-        .layer(RequestBodyLimitLayer::new(LARGEST_FORM))
+        .layer(from_fn_with_state(state.clone(), in_turn))
         .layer(CsrfLayer::new())
         .layer(from_fn(no_foreign_referer))
         .route(render::STYLE_PATH, get(style))
+        .route(render::LIVE_PATH, get(live))
         .route("/favicon.svg", get(favicon))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .method_not_allowed_fallback(|| async { StatusCode::METHOD_NOT_ALLOWED })
+        .layer(from_fn_with_state(state.clone(), whole_body))
         .layer(from_fn_with_state(state.clone(), designed_problems))
         .layer(from_fn_with_state(state.clone(), security_headers))
+        // Leaves alone what is sent bit by bit, such as the events of `/live`.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .with_state(state)
 }
 
@@ -72,8 +77,17 @@ pub fn not_found() -> Response {
 }
 
 async fn style() -> impl IntoResponse {
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+async fn live() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", LIVE)
+}
+
+/// Under a name that changes with its content.
+fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {
     let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
-    ([(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")), (CACHE_CONTROL, forever)], STYLE)
+    ([(CONTENT_TYPE, HeaderValue::from_static(kind)), (CACHE_CONTROL, forever)], content)
 }
 
 async fn favicon() -> impl IntoResponse {
@@ -116,7 +130,9 @@ async fn plain_actions(mut request: Request<Body>, next: Next) -> Response {
         return (parts.status, parts.headers, Body::empty()).into_response();
     }
     match response.status() {
-        status if status.is_client_error() => status.into_response(),
+        status if status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE => {
+            status.into_response()
+        }
         _ => StatusCode::BAD_REQUEST.into_response(),
     }
 }
@@ -136,7 +152,14 @@ async fn designed_problems(State(state): State<AppState>, request: Request<Body>
     if is_page || !(response.status().is_client_error() || response.status().is_server_error()) {
         return response;
     }
-    problem_page(&state, &kept, Problem::of(response.status())).await
+    let retry_after = response.headers().get(RETRY_AFTER).cloned();
+    let problem =
+        response.extensions().get::<Problem>().copied().unwrap_or_else(|| Problem::of(response.status()));
+    let mut page = problem_page(&state, &kept, problem).await;
+    if let Some(retry_after) = retry_after {
+        page.headers_mut().insert(RETRY_AFTER, retry_after);
+    }
+    page
 }
 
 async fn security_headers(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {

@@ -8,7 +8,7 @@ use crate::texts::cookie;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE, USER_AGENT};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
@@ -43,7 +43,7 @@ struct Shared {
 
 impl Session {
     /// Names the session; not what the browser holds.
-    pub const fn key(&self) -> &[u8] {
+    pub const fn key(&self) -> &TokenHash {
         &self.key
     }
 
@@ -72,7 +72,7 @@ impl Session {
                 }
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a flash could not be stored")
+                self.shared.state.trouble(&error, "a flash could not be stored");
             }
         }
     }
@@ -147,15 +147,16 @@ async fn find(state: &AppState, headers: &HeaderMap) -> StoreResult<(Session, Op
     if let Some(token) = token {
         let key = token_hash(token);
         if let Some(stored) = state.db.session(&key, now).await? {
+            let flash = stored.flash.filter(|_| !headers.contains_key(REFRESH));
             let session = Session {
                 key,
                 provider: stored.provider,
                 operator: stored.operator,
                 created_at: stored.created_at,
-                shown: stored.flash.as_deref().and_then(|flash| serde_json::from_str(flash).ok()),
+                shown: flash.as_deref().and_then(|flash| serde_json::from_str(flash).ok()),
                 shared: shared(None),
             };
-            return Ok((session, stored.flash));
+            return Ok((session, flash));
         }
     }
     let token = new_token(state);
@@ -175,8 +176,7 @@ pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>,
     let (session, flash) = match find(&state, request.headers()).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the session could not be read");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            return state.trouble(&error, "the session could not be read").status().into_response();
         }
     };
     request.extensions_mut().insert(session.clone());
@@ -184,7 +184,7 @@ pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>,
     if let Some(flash) = flash.filter(|_| is_page(&response))
         && let Err(error) = state.db.clear_flash(&session.key, &flash).await
     {
-        tracing::error!(error = &error as &dyn std::error::Error, "a flash could not be cleared");
+        state.trouble(&error, "a flash could not be cleared");
     }
     let cookie = session.shared.cookie.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(cookie) = cookie {
@@ -192,6 +192,10 @@ pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>,
     }
     response
 }
+
+/// Marks the request by which an open page renews itself: nobody has opened a page, so that it sets nothing going, and a
+/// message for the next page waits for that.
+pub const REFRESH: &str = "simone-refresh";
 
 /// Sends who is not logged in to log in, and then back; who is not an operator is shown nothing of their pages, and who
 /// is nothing else only those.

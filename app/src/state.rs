@@ -1,16 +1,25 @@
 //! What the pages are given to work with.
 
+use crate::render::Problem;
 use crate::session::Session;
 use async_trait::async_trait;
 use axum::extract::FromRef;
+use chrono::TimeDelta;
 use leptos::prelude::LeptosOptions;
 use simone_booking::{Clock, ConnectionId, Ids};
 use simone_store::Database;
 use simone_sync::connect::ConnectError;
 use simone_sync::platform::Platform;
+use simone_sync::ports::StoreError;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
 use url::Url;
+
+/// Requests answered at the same time, unless the server says otherwise.
+const TURNS: usize = 200;
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Everything that a page or an action uses. Cheap to clone.
 #[derive(Clone)]
@@ -30,8 +39,17 @@ pub struct AppState {
     /// the redirects after a form to the policy's `form-action` too.
     pub authorize_origins: Vec<String>,
     pub demo: Option<Demo>,
+    /// One for each request that is answered at the same time; the rest are told to come back.
+    pub turns: Arc<Semaphore>,
+    /// In which the body of a request has to arrive.
+    pub patience: Duration,
     pub(crate) attempts: Arc<crate::login::Attempts>,
+    /// When the log was last told that the database fails.
+    told: Arc<AtomicI64>,
 }
+
+/// How often the log is told that the database fails, however many pages it fails.
+const TELL_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// What only the demonstration has.
 #[derive(Clone, Debug)]
@@ -92,8 +110,26 @@ impl AppState {
             public_url,
             authorize_origins: Vec::new(),
             demo: None,
+            turns: Arc::new(Semaphore::new(TURNS)),
+            patience: PATIENCE,
             attempts: Arc::default(),
+            told: Arc::default(),
         }
+    }
+
+    /// Logs a failure of the store, once a minute while the database is away; what it is to who asked.
+    pub fn trouble(&self, error: &StoreError, what: &'static str) -> Problem {
+        let now = self.clock.now().timestamp_millis();
+        let told = self.told.load(Ordering::Relaxed);
+        let due = now - told >= TELL_AGAIN.num_milliseconds();
+        if !error.is_passing()
+            || (due && self.told.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok())
+        {
+            tracing::error!(error = error as &dyn std::error::Error, "{what}");
+        } else {
+            tracing::debug!(error = error as &dyn std::error::Error, "{what}");
+        }
+        Problem::of_store(error)
     }
 
     /// Whether browsers reach the product by https.

@@ -18,7 +18,7 @@ use simone_booking::{Clock, ConnectionId, Ids, Locale, ProviderId, SystemClock};
 use simone_store::{Database, Keyring, NewProvider, Options};
 use simone_sync::connect::ConnectError;
 use simone_sync::platform::{Account, Platform};
-use simone_sync::ports::{Attempt, ConnectStore, Recorded};
+use simone_sync::ports::{Attempt, ConnectStore, Recorded, RoundStore as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower::ServiceExt;
@@ -227,18 +227,63 @@ async fn every_page_sends_the_policy_along_and_is_not_kept() {
     }
 }
 
+/// The value of an attribute of a page's `main`.
+fn stamp(page: &Answer) -> String {
+    let (_, rest) =
+        page.body.split_once("data-stamp=\"").unwrap_or_else(|| panic!("no stamp: {}", page.body));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_page_that_renews_itself_takes_no_message_from_the_next_one_and_sets_nothing_going() {
+    let product = Product::start().await;
+    let cookie = product.enter().await;
+    let refresh = async |path: &str| {
+        product
+            .send(request("GET", path, &cookie).header("simone-refresh", "1").body(Body::empty()).unwrap())
+            .await
+    };
+    assert!(!refresh("/agenda").await.body.contains("Bonjour Camille"));
+    assert!(product.get("/agenda", &cookie).await.body.contains("Bonjour Camille"));
+    assert!(!product.get("/agenda", &cookie).await.body.contains("Bonjour Camille"));
+
+    let camille = product.db.provider_by_email("camille@simone.test").await.unwrap().unwrap().id;
+    let connection = product.connection(camille, "camille@gmail.test").await;
+    let lease = product
+        .db
+        .lease_due(product.clock.now(), product.clock.now() + TimeDelta::minutes(1), 1)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(lease.connection, connection);
+    product.db.apply_calendars(&lease, &[], product.clock.now()).await.unwrap();
+    product.clock.sleep(Duration::from_secs(120)).await;
+    let before = stamp(&product.get("/agenda", &cookie).await);
+    refresh("/settings/calendars").await;
+    assert_eq!(stamp(&product.get("/agenda", &cookie).await), before);
+    product.get("/settings/calendars", &cookie).await;
+    assert_ne!(
+        stamp(&product.get("/agenda", &cookie).await),
+        before,
+        "opening them asks for the list of calendars"
+    );
+}
+
 #[tokio::test]
 async fn a_page_with_its_stylesheet_stays_small() {
     let product = Product::start().await;
     let cookie = product.enter().await;
     let style = product.get(simone_app::STYLE_PATH, "").await;
     assert!(style.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+    let live = product.get(simone_app::LIVE_PATH, "").await;
+    assert!(live.headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/javascript"));
     for path in ["/login", "/agenda", "/settings/calendars", "/settings/account", "/sync-log"] {
         let page = product.get(path, &cookie).await;
         assert!(
-            style.body.len() + page.body.len() < 60_000,
-            "{path}: {} + {}",
+            style.body.len() + live.body.len() + page.body.len() < 60_000,
+            "{path}: {} + {} + {}",
             style.body.len(),
+            live.body.len(),
             page.body.len()
         );
     }

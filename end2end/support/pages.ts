@@ -56,19 +56,24 @@ export async function expectUsableWithoutScript(page: Page): Promise<void> {
 
 /**
  * Collects what browsers complain of: errors of scripts, files that do not load, breaches of the content
- * security policy. A page that answers an address or a form with 4xx is no such complaint.
+ * security policy. A page that answers an address or a form with 4xx is no such complaint, nor is a page that finds the
+ * connection gone while it listens or renews itself: it says so itself.
  */
 export function complaints(context: BrowserContext): string[] {
   const found: string[] = [];
   const refusedPages = new Set<string>();
   context.on('response', (response) => {
-    if (response.request().isNavigationRequest() && response.status() >= 400 && response.status() < 500) {
+    const request = response.request();
+    // A page that is gone when it renews itself says so, too.
+    const isPage = request.isNavigationRequest() || 'simone-refresh' in request.headers();
+    if (isPage && response.status() >= 400 && response.status() < 500) {
       refusedPages.add(response.url());
     }
   });
   context.on('console', (message) => {
     const { url } = message.location();
-    const refusal = message.text().startsWith('Failed to load resource') && refusedPages.has(url);
+    const failed = message.text().startsWith('Failed to load resource');
+    const refusal = failed && (refusedPages.has(url) || /net::ERR_/.test(message.text()));
     const breach = message.text().includes('Content Security Policy');
     if ((message.type() === 'error' && !refusal) || breach) found.push(`${message.text()} (${url})`);
   });

@@ -1,8 +1,9 @@
 //! Puts the product together and runs it.
 
 use crate::config::Config;
-use crate::{api, mail, mailbox, oauth, proxy, worker};
-use anyhow::Context as _;
+use crate::live::{self, Live};
+use crate::{api, mail, mailbox, oauth, proxy, serve, worker};
+use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
 use simone_app::AppState;
 use simone_booking::{Clock, Ids, SystemClock};
@@ -11,10 +12,10 @@ use simone_store::{Database, Keyring, Options};
 use simone_sync::connect::Connect;
 use simone_sync::engine::Engine;
 use simone_sync::platform::{Platform, Platforms};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -26,7 +27,28 @@ pub(crate) struct Product {
 }
 
 impl Product {
+    /// Opens the database, if the configured keys are the ones for it.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let product = Self::open_with_any_keys(config).await?;
+        product.check_keys().await?;
+        Ok(product)
+    }
+
+    /// Refuses keys that do not open what is stored.
+    pub(crate) async fn check_keys(&self) -> anyhow::Result<()> {
+        if let Err(refused) = self.database.check_keys().await? {
+            bail!(
+                "`encryption.keys` does not fit this database: {refused}. Was it taken out too early, or is this the \
+                 database of another installation? Put the key back, behind the current one. If it is lost for good, \
+                 `simone rotate-keys --lost` lets the product start without it: what only it can open (accesses, \
+                 titles) is then asked for and read again; what is blocked stays"
+            );
+        }
+        Ok(())
+    }
+
+    /// Opens the database even when a key is missing.
+    pub(crate) async fn open_with_any_keys(config: &Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Seeded by the system, and cryptographically strong: it makes tokens and nonces too.
         let ids = Arc::new(Ids::new(clock.clone(), rand::make_rng::<StdRng>()));
@@ -39,9 +61,14 @@ impl Product {
         Ok(Self { database, clock, ids })
     }
 
-    /// Serves until asked to stop. What is under way is finished first, within some seconds; what is not, the
+    /// Serves until asked to stop, by what `until` waits for. What is under way is finished first, within some seconds; what is not, the
     /// next start finishes.
-    pub(crate) async fn serve(self, config: &Config, demo: Option<simone_app::Demo>) -> anyhow::Result<()> {
+    pub(crate) async fn serve(
+        self,
+        config: &Config,
+        demo: Option<simone_app::Demo>,
+        until: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| crate::cli::occupied(config.listen.port()))?;
@@ -62,6 +89,9 @@ impl Product {
             Connect::new(store, platforms, self.clock.clone(), self.ids.clone(), config.public_url.clone());
         let wake = Arc::new(Notify::new());
         let is_demo = demo.is_some();
+        let stopping = CancellationToken::new();
+        let live =
+            Live::new(self.database.clone(), self.clock.clone(), config.limits.live_pages, stopping.clone());
         let mut state = AppState::new(simone_app::Parts {
             db: self.database.clone(),
             clock: self.clock.clone(),
@@ -73,8 +103,11 @@ impl Product {
         state.platforms = offered;
         state.authorize_origins = authorize_origins;
         state.demo = demo;
-        let mut pages =
-            axum::Router::new().merge(oauth::routes(oauth::Callbacks { connect, state: state.clone() }));
+        state.patience = config.limits.patience();
+        state.turns = Arc::new(Semaphore::new(config.limits.requests.max(1)));
+        let mut pages = axum::Router::new()
+            .merge(oauth::routes(oauth::Callbacks { connect, state: state.clone() }))
+            .merge(live::routes(live.clone()));
         if is_demo {
             pages = pages.merge(mailbox::routes(self.database.clone(), config.public_url.clone()));
         }
@@ -94,6 +127,7 @@ impl Product {
             tracing::warn!("`api.token` was withdrawn by an operator, and opens nothing; name another");
         }
         self.database.release_leases().await?;
+        self.database.note_served_key().await?;
         let stop = CancellationToken::new();
         let worker = tokio::spawn(worker::run(worker::Worker {
             engine,
@@ -103,15 +137,15 @@ impl Product {
             stop: stop.clone(),
             concurrent_rounds: config.sync.concurrent_rounds,
             mailer: mail::Mailer::new(&config.mail, config.public_url.clone())?,
+            live,
         }));
-        let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>());
-        serving
-            .with_graceful_shutdown(async {
-                stop_signal().await;
-                tracing::info!("stopping");
-            })
-            .await
-            .context("serving failed")?;
+        let stopped = stopping.clone();
+        tokio::spawn(async move {
+            until.await;
+            tracing::info!("stopping");
+            stopped.cancel();
+        });
+        serve::serve(listener, router, config.limits, self.clock.clone(), stopping).await;
         stop.cancel();
         worker.await.context("the worker failed")?;
         self.database.close().await;

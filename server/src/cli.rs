@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{assemble, config::Config, demo, first_operator, say, tokens};
+use crate::{assemble, bench, config::Config, demo, doctor, first_operator, operate, say, tokens};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,8 +29,17 @@ enum Command {
     Serve,
     /// Runs the simulators alone.
     Simulate(Simulate),
-    /// Brings the database's schema up to date.
-    Migrate,
+    /// Brings the database's schema up to date, or moves everything into another database.
+    Migrate(operate::Migrate),
+    /// Seals everything anew under the first of the configured keys, while the product runs.
+    RotateKeys(operate::RotateKeys),
+    /// Writes a copy of everything into a new file, while the product runs.
+    Backup(operate::Backup),
+    /// Checks the configuration, and whatever the product needs around it.
+    Doctor,
+    /// Measures what the product costs. Needs nothing set up.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Manages providers.
     #[command(subcommand)]
     Provider(ProviderCommand),
@@ -96,7 +105,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Serve => {
             let config = Config::load(&cli.config)?;
-            let product = assemble::Product::open(&config).await?;
+            let product = assemble::Product::open_with_any_keys(&config).await?;
             if product.database.installation("demo").await?.is_some() {
                 bail!("this database belongs to the demo: `serve` needs one of its own (database.url)");
             }
@@ -105,9 +114,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
                     "this database knows the demo's token of the API: withdraw it (`simone token withdraw`)"
                 );
             }
+            product.check_keys().await?;
             say(&format!("simone is at {}", config.public_url));
             first_operator::greet(&product, &config).await?;
-            product.serve(&config, None).await
+            product.serve(&config, None, assemble::stop_signal()).await
         }
         Command::Simulate(Simulate { port, seed, state_file }) => {
             let options =
@@ -118,13 +128,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             running.stop().await;
             Ok(())
         }
-        Command::Migrate => {
-            let config = Config::load(&cli.config)?;
-            let product = assemble::Product::open(&config).await?;
-            say(&format!("The {} database is up to date.", product.database.kind()));
-            product.database.close().await;
-            Ok(())
-        }
+        Command::Migrate(migrate) => operate::migrate(&cli.config, migrate).await,
+        Command::RotateKeys(rotate) => operate::rotate_keys(&Config::load(&cli.config)?, rotate).await,
+        Command::Backup(backup) => operate::backup(&Config::load(&cli.config)?, backup).await,
+        Command::Doctor => doctor::run(&cli.config).await,
+        Command::Bench(bench) => bench::run(bench).await,
         Command::Token(command) => {
             let config = Config::load(&cli.config)?;
             let product = assemble::Product::open(&config).await?;

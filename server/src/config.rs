@@ -13,6 +13,7 @@ use simone_platforms::GoogleConfig;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use url::Url;
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +36,8 @@ pub(crate) struct Config {
     pub sync: SyncConfig,
     #[serde(default)]
     pub api: ApiConfig,
+    #[serde(default)]
+    pub limits: LimitsConfig,
     pub google: Option<GoogleConfig>,
     /// The first operator, made when there is none.
     pub operator: Option<OperatorConfig>,
@@ -140,6 +143,32 @@ impl ApiConfig {
             bail!("`api.requests_per_minute` must be from 1 to 1000000");
         }
         Ok(())
+    }
+}
+
+/// How much is carried at once. What is beyond is refused, in words, rather than slowing down the rest.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitsConfig {
+    /// Connections of browsers and machines. Each takes a file descriptor.
+    pub connections: usize,
+    /// Requests that are being answered.
+    pub requests: usize,
+    /// Open pages that are told of changes; those beyond ask once a minute.
+    pub live_pages: usize,
+    /// In which a request has to arrive: its headers, and then its body.
+    pub patience_seconds: u64,
+}
+
+impl LimitsConfig {
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience_seconds.max(1))
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { connections: 900, requests: 200, live_pages: 500, patience_seconds: 15 }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The demo: the product, its simulators and a provider, on this machine, with no configuration and no network.
 
-use crate::assemble::Product;
-use crate::config::{ApiConfig, Config, DatabaseConfig, EncryptionConfig, MailConfig, SyncConfig};
+use crate::assemble::{Product, stop_signal};
+use crate::config::{
+    ApiConfig, Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig,
+};
 use crate::say;
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -61,7 +63,9 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     let simulator_url = simulator.base_url();
     let public_url: Url = format!("http://127.0.0.1:{}", options.port).parse()?;
     let config = config(&options, &public_url, &simulator_url)?;
-    let product = Product::open(&config).await?;
+    let product = Product::open(&config).await.with_context(|| {
+        format!("the demo's data cannot be used; remove {} to begin afresh", folder.display())
+    })?;
     product.database.set_installation("demo", "yes").await?;
     let provider = NewProvider {
         name: PROVIDER_NAME.to_owned(),
@@ -101,7 +105,7 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
         mailbox: Some("/demo/mail".to_owned()),
         simulator: Some(simulator_url),
     };
-    let served = product.serve(&config, Some(demo)).await;
+    let served = product.serve(&config, Some(demo), stop_signal()).await;
     simulator.stop().await;
     served
 }
@@ -128,6 +132,7 @@ fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::R
         sync: SyncConfig::default(),
         api: ApiConfig { token: Some(options.api_token.clone().into()), ..ApiConfig::default() },
         operator: None,
+        limits: LimitsConfig::default(),
         google: Some(GoogleConfig {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.into(),

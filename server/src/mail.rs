@@ -61,6 +61,21 @@ impl Mailer {
         Ok(Self { from, public_url, way })
     }
 
+    /// Whether e-mails would leave, as far as can be told without sending one.
+    pub(crate) async fn check(&self) -> Result<&'static str, &'static str> {
+        match &self.way {
+            Way::Smtp(transport) => match transport.test_connection().await {
+                Ok(true) => Ok("the mail server answers"),
+                _ => Err("the mail server of `mail.smtp` does not answer, or does not let us in"),
+            },
+            Way::Folder(folder) => match tokio::fs::create_dir_all(folder).await {
+                Ok(()) => Ok("e-mails are written into a folder, not sent"),
+                Err(_) => Err("the folder `mail.folder` cannot be made"),
+            },
+            Way::None => Err("no e-mail can leave: neither `mail.smtp` nor `mail.folder` is configured"),
+        }
+    }
+
     /// The error names no recipient and no content.
     async fn send(&self, id: Uuid, email: &Email) -> Result<(), &'static str> {
         let Words { subject, body } = words(email, &self.public_url);

@@ -2,14 +2,19 @@
 
 mod api;
 mod assemble;
+mod bench;
 mod cli;
 mod config;
 mod demo;
+mod doctor;
 mod first_operator;
+mod live;
 mod mail;
 mod mailbox;
 mod oauth;
+mod operate;
 mod proxy;
+mod serve;
 mod tokens;
 mod worker;
 
@@ -22,9 +27,14 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("SIMONE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,simone=info")),
+                // What the pool of connections has to say, whoever asked it says too, and once.
+                .unwrap_or_else(|_| {
+                    tracing_subscriber::EnvFilter::new("warn,simone=info,sqlx_core::pool=off")
+                }),
         )
         .with_writer(std::io::stderr)
+        // A log that cannot be written (a full disk) would otherwise be told to the same log, by a panic.
+        .log_internal_errors(false)
         .init();
     match cli::run(cli::Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -85,10 +85,18 @@ async fn callback(
                 Connected::Again(_) => Flash::Reconnected { platform },
             }
         }
+        // Nothing was taken up yet, or nothing was kept: the address may be opened again.
+        Err(ConnectError::Store(error)) => {
+            return callbacks
+                .state
+                .trouble(&error, "an authorization could not be completed")
+                .status()
+                .into_response();
+        }
         Err(error) => {
             let code = error.code();
             match &error {
-                ConnectError::Misconfigured(_) | ConnectError::Unavailable(_) | ConnectError::Store(_) => {
+                ConnectError::Misconfigured(_) | ConnectError::Unavailable(_) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(%platform, code, error, "an authorization could not be completed");
                 }

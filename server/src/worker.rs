@@ -1,6 +1,7 @@
 //! The background worker: due rounds, derivations, erasures and e-mails. It keeps no list of its own; what is due stands in
 //! the tables.
 
+use crate::live::Live;
 use crate::mail::Mailer;
 use simone_booking::Clock;
 use simone_store::Database;
@@ -31,6 +32,8 @@ pub(crate) struct Worker {
     pub stop: CancellationToken,
     pub concurrent_rounds: usize,
     pub mailer: Mailer,
+    /// Told when something may have changed that an open page shows.
+    pub live: Live,
 }
 
 /// Runs until stopped. Rounds, derivations, erasures, e-mails and pruning go their own ways: none of them waits for another.
@@ -41,7 +44,10 @@ pub(crate) async fn run(worker: Worker) {
     tokio::join!(
         repeat(&worker, true, "rounds cannot be started", || start_rounds(&worker, &rounds, &places)),
         repeat(&worker, true, "providers cannot be derived", || async {
-            worker.engine.derive_due(64).await.map(drop)
+            if worker.engine.derive_due(64).await? > 0 {
+                worker.live.ring();
+            }
+            Ok(())
         }),
         repeat(&worker, true, "accounts cannot be erased", || erase(&worker)),
         repeat(&worker, false, "e-mails cannot be read", || {
@@ -57,7 +63,8 @@ pub(crate) async fn run(worker: Worker) {
     }
 }
 
-/// Does one thing again and again: every second, or when rung; in growing pauses while the database is away.
+/// Does one thing again and again: every second, or when rung; in growing pauses while the database is away, which the
+/// log is told once, and once when it is over.
 async fn repeat<F: Future<Output = StoreResult<()>>>(
     worker: &Worker,
     rung: bool,
@@ -68,11 +75,18 @@ async fn repeat<F: Future<Output = StoreResult<()>>>(
     while !worker.stop.is_cancelled() {
         let pause = match act().await {
             Ok(()) => {
+                if troubles > 0 {
+                    tracing::info!(tries = troubles, "over: {trouble}");
+                }
                 troubles = 0;
                 PULSE
             }
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "{trouble}");
+                let error = &error as &dyn std::error::Error;
+                match troubles {
+                    0 => tracing::error!(error, "{trouble}; tried again until it works"),
+                    _ => tracing::debug!(error, "{trouble}"),
+                }
                 troubles += 1;
                 backoff(troubles, 0.0)
             }
@@ -116,12 +130,14 @@ async fn start_rounds(worker: &Worker, rounds: &TaskTracker, places: &Arc<Semaph
         if leases.is_empty() {
             return Ok(());
         }
+        worker.live.ring();
         for lease in leases {
             let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
-            let (engine, wake) = (worker.engine.clone(), worker.wake.clone());
+            let (engine, wake, live) = (worker.engine.clone(), worker.wake.clone(), worker.live.clone());
             rounds.spawn(async move {
                 engine.round(lease).await;
                 drop(place);
+                live.ring();
                 // To who waits, and to who is about to.
                 wake.notify_waiters();
                 wake.notify_one();

@@ -20,7 +20,7 @@ use crate::requests;
 use crate::simulator::Simulator;
 
 /// The largest request that is read.
-const LARGEST: usize = 2 * 1024 * 1024;
+pub(crate) const LARGEST: usize = 2 * 1024 * 1024;
 
 /// One fault as it is set and listed. See the README for each kind.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -115,6 +115,14 @@ pub(crate) enum Kind {
     SmallPages,
     /// The code exchange returns no refresh token.
     NoRefreshToken,
+    /// An incremental listing of events does not know the latest changes yet: no items, and the same token.
+    StaleListing,
+    /// A push message is not sent.
+    PushLost,
+    /// A push message is sent twice.
+    PushTwice,
+    /// A push message is sent after `ms` of real time, so that a later one can overtake it.
+    PushLate,
 }
 
 impl Kind {
@@ -131,7 +139,16 @@ impl Kind {
             Kind::EmptyListing => "empty_listing",
             Kind::SmallPages => "small_pages",
             Kind::NoRefreshToken => "no_refresh_token",
+            Kind::StaleListing => "stale_listing",
+            Kind::PushLost => "push_lost",
+            Kind::PushTwice => "push_twice",
+            Kind::PushLate => "push_late",
         }
+    }
+
+    /// Concerns what the platform sends, not what it is asked.
+    fn is_push(self) -> bool {
+        matches!(self, Kind::PushLost | Kind::PushTwice | Kind::PushLate)
     }
 
     /// Nothing that comes later in the list can strike a request that this answers.
@@ -147,6 +164,8 @@ pub(crate) struct Subject<'a> {
     pub query: &'a str,
     pub account: Option<&'a str>,
     pub calendar: Option<&'a str>,
+    /// It is a push message: the path is that of the watched resource.
+    pub push: bool,
 }
 
 #[derive(Default)]
@@ -168,7 +187,9 @@ impl Faults {
             Kind::OauthError if fault.status.is_some_and(|status| StatusCode::from_u16(status).is_err()) => {
                 return Err("`status` is not an HTTP status".to_owned());
             }
-            Kind::Slow if fault.ms.is_none() => return Err("a fault of kind `slow` needs `ms`".to_owned()),
+            Kind::Slow | Kind::PushLate if fault.ms.is_none() => {
+                return Err(format!("a fault of kind `{}` needs `ms`", fault.kind.name()));
+            }
             Kind::SmallPages if fault.size.is_none_or(|size| size == 0) => {
                 return Err("a fault of kind `small_pages` needs a `size` of at least 1".to_owned());
             }
@@ -200,7 +221,7 @@ impl Faults {
     }
 
     /// The faults that strike this request, in the order in which they were set.
-    fn strike(&mut self, subject: &Subject<'_>) -> Vec<Fault> {
+    pub fn strike(&mut self, subject: &Subject<'_>) -> Vec<Fault> {
         let mut struck = Vec::new();
         for fault in self.list.iter_mut().filter(|fault| fault.matches(subject)) {
             fault.matched += 1;
@@ -224,7 +245,8 @@ impl Fault {
             (Some(_), None) => false,
             (Some(pattern), Some(value)) => glob(pattern, value),
         };
-        fits(&self.method, Some(subject.method))
+        self.kind.is_push() == subject.push
+            && fits(&self.method, Some(subject.method))
             && fits(&self.path, Some(subject.path))
             && fits(&self.account, subject.account)
             && fits(&self.calendar, subject.calendar)
@@ -285,6 +307,7 @@ pub(crate) async fn apply(
             query: &query,
             account: account.as_deref(),
             calendar: calendar.as_deref(),
+            push: false,
         };
         let struck = world.faults.strike(&subject);
         (account, struck)

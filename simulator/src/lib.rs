@@ -12,6 +12,7 @@ mod faults;
 mod google;
 mod html;
 mod page;
+mod push;
 mod requests;
 mod simulator;
 mod state_file;
@@ -22,13 +23,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{Method, header};
+use axum::routing::post;
+use axum::{Extension, Router, middleware};
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower_http::compression::CompressionLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::connection::{Connection, Listener};
 use crate::simulator::Simulator;
@@ -112,13 +117,54 @@ impl Drop for Running {
 /// One router for all platforms. Faults and the log of requests apply to the platforms, not to the controls
 /// and the page.
 fn router(simulator: Arc<Simulator>) -> Router {
+    let faulty = middleware::from_fn_with_state(simulator.clone(), faults::apply);
+    let packed = middleware::map_request(google::front::unpacked_for_others);
     let platforms = google::router()
+        .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(simulator.clone(), faults::apply));
-    Router::new()
+        .layer(packed.clone())
+        .layer(faulty.clone());
+    // What stands in a batch is a request like any other.
+    let inner = google::batch::Inner(overridable(platforms.clone().with_state(simulator.clone())));
+    let batches = Router::new()
+        .route("/batch/calendar/v3", post(google::batch::batch))
+        .layer(Extension(inner))
+        .layer(RequestDecompressionLayer::new())
+        .layer(CompressionLayer::new())
+        .layer(packed)
+        .layer(faulty);
+    let platforms = platforms.merge(batches).layer(middleware::from_fn(google::front::across_origins));
+    let all = Router::new()
         .merge(platforms)
         .merge(control::router())
         .merge(page::router())
+        .layer(middleware::from_fn_with_state(simulator.clone(), push::tell))
         .layer(middleware::from_fn_with_state(simulator.clone(), state_file::keep))
-        .with_state(simulator)
+        .with_state(simulator);
+    overridable(all)
+}
+
+/// Lets a client that can only post name the method it means. This comes before the routes are looked at.
+fn overridable(router: Router) -> Router {
+    Router::new().fallback_service(router).layer(middleware::map_request(overridden))
+}
+
+async fn overridden(request: Request) -> Request {
+    let name = request.headers().get("x-http-method-override").filter(|_| request.method() == Method::POST);
+    let Some(Ok(method)) = name.map(|name| Method::from_bytes(name.as_bytes())) else { return request };
+    let (mut parts, mut body) = request.into_parts();
+    parts.method = method;
+    let kind =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if parts.method == Method::GET && kind.starts_with("application/x-www-form-urlencoded") {
+        // A query that was too long for an address comes as a form. One that cannot be read counts as empty.
+        let form = to_bytes(body, faults::LARGEST).await.unwrap_or_default();
+        body = Body::empty();
+        let before = parts.uri.query().map_or_else(String::new, |query| format!("{query}&"));
+        let target = format!("{}?{before}{}", parts.uri.path(), String::from_utf8_lossy(&form));
+        if let Ok(uri) = target.parse() {
+            parts.uri = uri;
+        }
+    }
+    Request::from_parts(parts, body)
 }

@@ -7,16 +7,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::google::model::Google;
+use crate::push::Deliveries;
 use crate::requests::RequestLog;
-use crate::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, demo, state_file};
+use crate::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, demo, push, state_file};
 
 pub(crate) struct Simulator {
     options: Options,
     world: Mutex<World>,
+    /// For push messages.
+    client: reqwest::Client,
+    /// Push messages on their way; they end with the simulator.
+    running: Mutex<JoinSet<()>>,
 }
 
 /// Everything that the simulator knows.
@@ -25,6 +31,7 @@ pub(crate) struct World {
     pub rng: ChaCha8Rng,
     pub faults: Faults,
     pub requests: RequestLog,
+    pub deliveries: Deliveries,
     pub google: Google,
 }
 
@@ -37,7 +44,19 @@ impl Simulator {
         {
             world.google = google;
         }
-        Ok(Simulator { options, world: Mutex::new(world) })
+        let client = push::client().map_err(io::Error::other)?;
+        Ok(Simulator { options, world: Mutex::new(world), client, running: Mutex::default() })
+    }
+
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Runs a task beside the requests, until the simulator ends.
+    pub fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        while running.try_join_next().is_some() {}
+        running.spawn(task);
     }
 
     pub fn state_file(&self) -> Option<&Path> {
@@ -61,6 +80,7 @@ impl World {
             rng: ChaCha8Rng::seed_from_u64(options.seed),
             faults: Faults::default(),
             requests: RequestLog::default(),
+            deliveries: Deliveries::default(),
             google: Google::default(),
         };
         world.google.add_demo_client(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET);

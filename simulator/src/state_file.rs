@@ -41,7 +41,7 @@ pub(crate) fn read(file: &Path, rng: &mut ChaCha8Rng) -> io::Result<Option<Googl
     let stored: Stored = serde_json::from_slice(&text)?;
     let drawn = stored.drawn.parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
     rng.set_word_pos(drawn);
-    Ok(Some(stored.google))
+    Ok(Some(stored.google.upgraded()))
 }
 
 fn write(file: &Path, world: &World) -> io::Result<()> {

@@ -79,6 +79,8 @@ impl Database {
                         zone_kept = CASE WHEN COALESCE($4, time_zone) = time_zone THEN zone_kept ELSE NULL END,
                         derive_wanted = derive_wanted +
                             CASE WHEN COALESCE($4, time_zone) = time_zone THEN 0 ELSE 1 END,
+                        derive_all = CASE WHEN COALESCE($4, time_zone) = time_zone THEN derive_all
+                            ELSE derive_wanted + 1 END,
                         time_zone = COALESCE($4, time_zone)
                  WHERE id = $1 AND erasure_requested_at IS NULL",
             )

@@ -353,7 +353,8 @@ impl Choices for Database {
     async fn set_zone(&self, provider: ProviderId, zone: Tz, now: DateTime<Utc>) -> StoreResult<bool> {
         write!(self, |conn| {
             let set = sqlx::query(
-                "UPDATE providers SET time_zone = $2, zone_kept = NULL, derive_wanted = derive_wanted + 1
+                "UPDATE providers SET time_zone = $2, zone_kept = NULL, derive_wanted = derive_wanted + 1,
+                        derive_all = derive_wanted + 1
                  WHERE id = $1",
             )
             .bind(provider.0)

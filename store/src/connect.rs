@@ -76,7 +76,8 @@ impl ConnectStore for Database {
         .fetch_optional(&mut *conn)
         .await?))?;
         let Some((provider, platform, reconnects, verifier)) = row else { return Ok(None) };
-        let verifier = self.keys.open(verifier_place(&[&state]), &verifier).map_err(StoreError::database)?;
+        // Of a key that is lost: as good as expired, and begun anew with a press.
+        let Ok(verifier) = self.keys.open(verifier_place(&[&state]), &verifier) else { return Ok(None) };
         Ok(Some(Attempt {
             provider: ProviderId(provider),
             platform: platform.parse().map_err(|_| StoreError::Corrupt { what: "a platform" })?,

@@ -85,6 +85,16 @@ impl Keyring {
         Ok(Self { current: current.ok_or(BadKeys::None)?, ciphers, ids })
     }
 
+    /// The id of the key that encrypts.
+    pub fn current(&self) -> &str {
+        &self.current
+    }
+
+    /// The ids of all keys.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.ciphers.keys().map(String::as_str)
+    }
+
     /// Encrypts under the current key.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Sealed {
         let nonce: [u8; NONCE_BYTES] = self.ids.bytes();
@@ -92,10 +102,8 @@ impl Keyring {
         let payload = Payload { msg: plain, aad: &place.associated_data() };
         let text =
             cipher.encrypt(&Nonce::from(nonce), payload).expect("AES-GCM takes messages of up to 64 GiB");
-        let mut sealed = Vec::with_capacity(2 + self.current.len() + NONCE_BYTES + text.len());
-        sealed.push(FORMAT);
-        sealed.push(u8::try_from(self.current.len()).expect("a key's id has at most 32 characters"));
-        sealed.extend_from_slice(self.current.as_bytes());
+        let mut sealed = prefix(&self.current);
+        sealed.reserve(NONCE_BYTES + text.len());
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(&text);
         sealed
@@ -103,16 +111,35 @@ impl Keyring {
 
     /// Decrypts what was sealed for this very place.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, Unopened> {
-        let [FORMAT, id_length, rest @ ..] = sealed else { return Err(Unopened::Format) };
-        let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or(Unopened::Format)?;
+        let (id, rest) = split(sealed).ok_or(Unopened::Format)?;
         let (nonce, text) = rest.split_at_checked(NONCE_BYTES).ok_or(Unopened::Format)?;
-        let id = std::str::from_utf8(id).map_err(|_| Unopened::Format)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| Unopened::Format)?;
         let cipher = self.ciphers.get(id).ok_or(Unopened::UnknownKey)?;
         cipher
             .decrypt(&Nonce::from(nonce), Payload { msg: text, aad: &place.associated_data() })
             .map_err(|_| Unopened::Refused)
     }
+}
+
+/// How a ciphertext under this key begins.
+pub(crate) fn prefix(key: &str) -> Vec<u8> {
+    let mut prefix = vec![FORMAT, u8::try_from(key.len()).expect("a key's id has at most 32 characters")];
+    prefix.extend_from_slice(key.as_bytes());
+    prefix
+}
+
+/// The most bytes that [`prefix`] has.
+pub(crate) const LONGEST_PREFIX: usize = 2 + 32;
+
+/// The id of the key that a ciphertext names, also of its beginning alone.
+pub(crate) fn key_of(sealed: &[u8]) -> Option<&str> {
+    split(sealed).map(|(id, _)| id)
+}
+
+fn split(sealed: &[u8]) -> Option<(&str, &[u8])> {
+    let [FORMAT, id_length, rest @ ..] = sealed else { return None };
+    let (id, rest) = rest.split_at_checked(usize::from(*id_length))?;
+    Some((std::str::from_utf8(id).ok()?, rest))
 }
 
 impl std::fmt::Debug for Keyring {

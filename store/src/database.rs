@@ -2,11 +2,12 @@
 
 use crate::Keyring;
 use simone_booking::Ids;
-use simone_sync::ports::StoreError;
+use simone_sync::ports::{StoreError, StoreResult};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,19 +54,57 @@ pub enum OpenError {
     Prepare(#[source] StoreError),
 }
 
-static SQLITE_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
-static POSTGRES_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+pub(crate) static SQLITE_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/sqlite");
+pub(crate) static POSTGRES_SCHEMA: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// The lock that every connection to PostgreSQL holds a share of, and that moving the data takes whole. (On SQLite the
+/// file's own lock is that.)
+pub(crate) const IN_USE: i64 = 0x5349_4d4f_4e45;
+
+/// A PostgreSQL that answers nothing for this long, as behind a network that swallows everything, is given up for this
+/// time. Longer than the largest calendar takes to be written, shorter than a lease.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Long enough for a busy moment, short enough that whoever waits for a page is told.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+pub(crate) fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
+/// A new file that its owner alone may read; an error if there is one.
+pub(crate) fn create_private(file: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+/// Sees to it that there is a file, and makes it readable by its owner alone if it is new.
+pub(crate) fn make_private(file: &Path) -> std::io::Result<()> {
+    match create_private(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
 
 impl Database {
     /// Opens the database and brings its schema up to date.
     pub async fn open(options: &Options, keys: Arc<Keyring>, ids: Arc<Ids>) -> Result<Self, OpenError> {
         let pool = if options.url.starts_with("sqlite:") {
             open_sqlite(options).await?
-        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+        } else if is_postgres(&options.url) {
             let connect = PgConnectOptions::from_str(&options.url).map_err(OpenError::Reach)?;
             let pool = PgPoolOptions::new()
                 .max_connections(options.connections)
-                .acquire_timeout(Duration::from_secs(10))
+                .acquire_timeout(ACQUIRE)
+                .after_connect(|conn, _| {
+                    Box::pin(async move {
+                        sqlx::query("SELECT pg_advisory_lock_shared($1)").bind(IN_USE).execute(conn).await?;
+                        Ok(())
+                    })
+                })
                 .connect_with(connect.application_name("simone"))
                 .await
                 .map_err(OpenError::Reach)?;
@@ -87,6 +126,28 @@ impl Database {
         }
     }
 
+    /// How many rows were inserted, updated and deleted: by this process on SQLite, by everyone on PostgreSQL, where
+    /// only what this connection pool's one connection did is counted at once. For benchmarks.
+    pub async fn rows_written(&self) -> StoreResult<i64> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => {
+                sqlx::query_scalar("SELECT total_changes()").fetch_one(writer).await
+            }
+            Pool::Postgres(pool) => {
+                if let Err(error) = sqlx::query("SELECT pg_stat_force_next_flush()").execute(pool).await {
+                    Err(error)
+                } else {
+                    sqlx::query_scalar(
+                        "SELECT COALESCE(SUM(n_tup_ins + n_tup_upd + n_tup_del), 0)::BIGINT FROM pg_stat_user_tables",
+                    )
+                    .fetch_one(pool)
+                    .await
+                }
+            }
+        }
+        .map_err(StoreError::database)
+    }
+
     /// Ends all connections; what is under way is awaited.
     pub async fn close(&self) {
         match &self.pool {
@@ -101,13 +162,19 @@ impl Database {
 
 async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
     let in_memory = options.url.contains(":memory:");
-    let connect = SqliteConnectOptions::from_str(&options.url)
-        .map_err(OpenError::Reach)?
+    let connect = SqliteConnectOptions::from_str(&options.url).map_err(OpenError::Reach)?;
+    if !in_memory {
+        // It holds what is personal: SQLite gives its journal the same permissions.
+        make_private(connect.get_filename()).map_err(|error| OpenError::Reach(sqlx::Error::Io(error)))?;
+    }
+    let connect = connect
         .create_if_missing(true)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .journal_mode(SqliteJournalMode::Wal)
         // With WAL, NORMAL loses no consistency; FULL also keeps the last transactions through a power cut.
+        // Room for what a first import writes (in KiB), so that it is not spilled before it is committed.
+        .pragma("cache_size", "-16384")
         .synchronous(if in_memory { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
         .statement_cache_capacity(256);
     let writer = SqlitePoolOptions::new()
@@ -126,7 +193,7 @@ async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
     } else {
         SqlitePoolOptions::new()
             .max_connections(options.connections)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(ACQUIRE)
             .connect_with(connect.read_only(true))
             .await
             .map_err(OpenError::Reach)?
@@ -180,8 +247,15 @@ macro_rules! read {
             Pool::Postgres(pool) => {
                 let done: Result<_, Failure> = async {
                     let mut held = pool.acquire().await?;
-                    let $conn: &mut sqlx::PgConnection = &mut held;
-                    $body
+                    let done = tokio::time::timeout($crate::database::PATIENCE, async {
+                        let $conn: &mut sqlx::PgConnection = &mut held;
+                        $body
+                    })
+                    .await;
+                    done.unwrap_or_else(|_| {
+                        held.close_on_drop();
+                        Err(Failure::Sqlx(sqlx::Error::PoolTimedOut))
+                    })
                 }
                 .await;
                 done.map_err(simone_sync::ports::StoreError::from)
@@ -191,22 +265,40 @@ macro_rules! read {
 }
 
 /// Runs a body in one writing transaction, committed when the body ends in `Ok`.
+///
+/// A connection whose transaction does not end as told is given up: on a full disk SQLite ends a transaction by itself,
+/// which the driver does not notice, and with its one writer nothing could ever be written again.
 macro_rules! write {
     ($db:expr, |$conn:ident| $body:expr) => {{
+        use sqlx::Connection as _;
         use $crate::database::{Failure, Pool};
         match &$db.pool {
             Pool::Sqlite { writer, .. } => {
                 let done: Result<_, Failure> = async {
-                    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-                    let done: Result<_, Failure> = async {
-                        let $conn: &mut sqlx::SqliteConnection = &mut transaction;
-                        $body
-                    }
-                    .await;
-                    if done.is_ok() {
-                        transaction.commit().await?;
-                    } else {
-                        transaction.rollback().await?;
+                    let mut held = writer.acquire().await?;
+                    let (done, sound) = match held.begin_with("BEGIN IMMEDIATE").await {
+                        Ok(mut transaction) => {
+                            let done: Result<_, Failure> = async {
+                                let $conn: &mut sqlx::SqliteConnection = &mut transaction;
+                                $body
+                            }
+                            .await;
+                            let committing = done.is_ok();
+                            let ended = if committing {
+                                transaction.commit().await
+                            } else {
+                                transaction.rollback().await
+                            };
+                            match ended {
+                                Ok(()) => (done, true),
+                                Err(error) if committing => (Err(error.into()), false),
+                                Err(_) => (done, false),
+                            }
+                        }
+                        Err(error) => (Err(Failure::from(error)), false),
+                    };
+                    if !sound {
+                        held.close_on_drop();
                     }
                     done
                 }
@@ -215,23 +307,44 @@ macro_rules! write {
             }
             Pool::Postgres(pool) => {
                 let done: Result<_, Failure> = async {
-                    let mut transaction = pool.begin().await?;
-                    let done: Result<_, Failure> = async {
-                        let $conn: &mut sqlx::PgConnection = &mut transaction;
-                        $body
-                    }
+                    let mut held = pool.acquire().await?;
+                    let done = tokio::time::timeout($crate::database::PATIENCE, async {
+                        let mut transaction = held.begin().await?;
+                        let done: Result<_, Failure> = async {
+                            let $conn: &mut sqlx::PgConnection = &mut transaction;
+                            $body
+                        }
+                        .await;
+                        if done.is_ok() {
+                            transaction.commit().await?;
+                        } else {
+                            transaction.rollback().await?;
+                        }
+                        done
+                    })
                     .await;
-                    if done.is_ok() {
-                        transaction.commit().await?;
-                    } else {
-                        transaction.rollback().await?;
-                    }
-                    done
+                    done.unwrap_or_else(|_| {
+                        held.close_on_drop();
+                        Err(Failure::Sqlx(sqlx::Error::PoolTimedOut))
+                    })
                 }
                 .await;
                 done.map_err(simone_sync::ports::StoreError::from)
             }
         }
+    }};
+}
+
+/// Runs one statement that writes: `write_one!(db, |executor| sqlx::query(…).execute(executor).await)`. It is a
+/// transaction of its own, without a word to begin it and one to end it.
+macro_rules! write_one {
+    ($db:expr, |$executor:ident| $statement:expr) => {{
+        use $crate::database::Pool;
+        match &$db.pool {
+            Pool::Sqlite { writer: $executor, .. } => $statement,
+            Pool::Postgres($executor) => $statement,
+        }
+        .map_err(simone_sync::ports::StoreError::database)
     }};
 }
 
@@ -246,4 +359,4 @@ macro_rules! for_update {
     };
 }
 
-pub(crate) use {for_update, read, write};
+pub(crate) use {for_update, read, write, write_one};

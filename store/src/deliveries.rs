@@ -56,6 +56,10 @@ pub struct Due {
     pub attempts: i64,
 }
 
+/// An e-mail that nobody tried to send for this long, although it was due, is of a copy that was restored, or of a product
+/// that stood still: it has left long ago, or is no longer of use.
+const TOO_LATE: TimeDelta = TimeDelta::days(1);
+
 /// Where a delivery's message is sealed.
 pub(crate) fn message_place<'a>(row: &'a [&'a [u8]]) -> Place<'a> {
     Place { table: "deliveries", column: "message", row }
@@ -117,8 +121,15 @@ impl Database {
         if !any {
             return Ok(Vec::new());
         }
-        let rows: Vec<(Uuid, String, Vec<u8>, i64)> = write!(self, |conn| {
-            Ok(sqlx::query_as(
+        let (late, rows) = write!(self, |conn| {
+            let late = sqlx::query(
+                "UPDATE deliveries SET next_at = NULL, last_error = 'too late' WHERE delivered_at IS NULL AND next_at <= $1",
+            )
+            .bind(now - TOO_LATE)
+            .execute(&mut *conn)
+            .await?
+            .rows_affected();
+            let rows: Vec<(Uuid, String, Vec<u8>, i64)> = sqlx::query_as(
             "UPDATE deliveries SET attempts = attempts + 1, next_at = $2
              WHERE delivered_at IS NULL AND next_at <= $1 AND id IN (
                 SELECT id FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1 ORDER BY next_at LIMIT $3)
@@ -128,8 +139,12 @@ impl Database {
         .bind(now + TimeDelta::minutes(1))
         .bind(limit)
         .fetch_all(&mut *conn)
-        .await?)
+        .await?;
+            Ok((late, rows))
         })?;
+        if late > 0 {
+            tracing::warn!(emails = late, "e-mails that were due for more than a day are dropped");
+        }
         let mut due = Vec::with_capacity(rows.len());
         for (id, cause, message, attempts) in rows {
             let opened = self.keys.open(message_place(&[cause.as_bytes()]), &message);

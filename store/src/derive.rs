@@ -44,6 +44,7 @@ struct State {
     time_zone: String,
     derive_wanted: i64,
     derive_done: i64,
+    derive_all: i64,
     derive_due_at: DateTime<Utc>,
     derive_version: String,
     derived_at: Option<DateTime<Utc>>,
@@ -87,12 +88,31 @@ impl Facts {
 }
 
 impl State {
-    fn is_behind(&self, now: DateTime<Utc>) -> bool {
-        self.derive_wanted > self.derive_done
+    /// Whether all events have to be looked at, not only those that were touched.
+    fn covers_all(&self, now: DateTime<Utc>) -> bool {
+        self.derive_all > self.derive_done
             || self.derive_due_at <= now
             || self.derive_version != derive::version()
     }
+
+    fn is_behind(&self, now: DateTime<Utc>) -> bool {
+        self.derive_wanted > self.derive_done || self.covers_all(now)
+    }
 }
+
+/// More events than this that one change touches are as well derived with all the others.
+pub(crate) const FEW: usize = 200;
+
+/// What is read of events, in a stable order: of two exceptions of one occurrence, the same one always counts. Those
+/// that are over are left out.
+const EVENTS: &str = "SELECT e.calendar_id, e.external_id, e.shape, e.marks, e.unreadable,
+                             e.expanded_at IS NOT NULL AS expanded
+                      FROM calendar_sync_events e WHERE (e.over_at IS NULL OR e.over_at >= ";
+
+/// What is read of the blocks that are there.
+const BLOCKS: &str =
+    "SELECT id, calendar_id, event_id, original_start, detail_id, starts_at, ends_at, all_day, reason
+                      FROM unavailabilities WHERE ";
 
 /// How often a derivation begins anew when facts change while it computes; then the worker comes back to it.
 const ATTEMPTS: usize = 5;
@@ -152,7 +172,7 @@ impl Database {
     async fn facts(&self, provider: ProviderId, now: DateTime<Utc>) -> StoreResult<Option<(State, Facts)>> {
         read!(self, |conn| {
             let state: Option<State> = sqlx::query_as(
-                "SELECT time_zone, derive_wanted, derive_done, derive_due_at, derive_version, derived_at
+                "SELECT time_zone, derive_wanted, derive_done, derive_all, derive_due_at, derive_version, derived_at
                  FROM providers WHERE id = $1 AND erasure_requested_at IS NULL",
             )
             .bind(provider.0)
@@ -171,25 +191,60 @@ impl Database {
             .bind(provider.0)
             .fetch_all(&mut *conn)
             .await?;
-            // In a stable order: of two exceptions of one occurrence, the same one always counts.
-            let events: Vec<EventRow> = sqlx::query_as(
-                "SELECT e.calendar_id, e.external_id, e.shape, e.marks, e.unreadable,
-                        e.expanded_at IS NOT NULL AS expanded
-                 FROM calendar_sync_events e JOIN calendars c ON c.id = e.calendar_id
-                 WHERE c.provider_id = $1 AND c.selected AND (e.over_at IS NULL OR e.over_at >= $2 OR e.held_at IS NOT NULL)
-                 ORDER BY e.calendar_id, e.external_id",
-            )
-            .bind(provider.0)
-            .bind(dropped_before(now))
-            .fetch_all(&mut *conn)
-            .await?;
-            let rows: Vec<BlockRow> = sqlx::query_as(
-                "SELECT id, calendar_id, event_id, original_start, detail_id, starts_at, ends_at, all_day, reason
-                 FROM unavailabilities WHERE provider_id = $1 AND calendar_id IS NOT NULL",
-            )
-            .bind(provider.0)
-            .fetch_all(&mut *conn)
-            .await?;
+            if !state.covers_all(now) {
+                let touched: Vec<(Uuid, String)> = sqlx::query_as(
+                    "SELECT DISTINCT calendar_id, event_id FROM touched_events
+                     WHERE provider_id = $1 AND wanted > $2 AND wanted <= $3",
+                )
+                .bind(provider.0)
+                .bind(state.derive_done)
+                .bind(state.derive_wanted)
+                .fetch_all(&mut *conn)
+                .await?;
+                let (mut events, mut rows) = (Vec::new(), Vec::new());
+                for (calendar, ..) in &calendars {
+                    let ids =
+                        touched.iter().filter(|(of, _)| of == calendar).map(|(_, event)| event.as_str());
+                    let ids: Vec<&str> = ids.collect();
+                    for ids in ids.chunks(CHUNK) {
+                        let mut query = QueryBuilder::new(EVENTS);
+                        query
+                            .push_bind(dropped_before(now))
+                            .push(" OR e.held_at IS NOT NULL) AND e.calendar_id = ");
+                        query.push_bind(calendar).push(" AND (e.external_id IN (");
+                        let mut list = query.separated(", ");
+                        for id in ids {
+                            list.push_bind(*id);
+                        }
+                        query.push(") OR e.master_id IN (");
+                        let mut list = query.separated(", ");
+                        for id in ids {
+                            list.push_bind(*id);
+                        }
+                        query.push(")) ORDER BY e.external_id");
+                        events.append(&mut query.build_query_as().fetch_all(&mut *conn).await?);
+                        let mut query = QueryBuilder::new(BLOCKS);
+                        query.push("calendar_id = ").push_bind(calendar).push(" AND event_id IN (");
+                        let mut list = query.separated(", ");
+                        for id in ids {
+                            list.push_bind(*id);
+                        }
+                        query.push(")");
+                        rows.append(&mut query.build_query_as().fetch_all(&mut *conn).await?);
+                    }
+                }
+                return Ok(Some((state, Facts { zone, calendars, events, rows })));
+            }
+            let mut query = QueryBuilder::new(EVENTS);
+            query.push_bind(dropped_before(now)).push(
+                " OR e.held_at IS NOT NULL) AND e.calendar_id IN
+                    (SELECT id FROM calendars WHERE selected AND provider_id = ",
+            );
+            query.push_bind(provider.0).push(") ORDER BY e.calendar_id, e.external_id");
+            let events: Vec<EventRow> = query.build_query_as().fetch_all(&mut *conn).await?;
+            let mut query = QueryBuilder::new(BLOCKS);
+            query.push("calendar_id IS NOT NULL AND provider_id = ").push_bind(provider.0);
+            let rows: Vec<BlockRow> = query.build_query_as().fetch_all(&mut *conn).await?;
             Ok(Some((state, Facts { zone, calendars, events, rows })))
         })
     }
@@ -203,11 +258,11 @@ impl Database {
         now: DateTime<Utc>,
     ) -> StoreResult<Option<Derived>> {
         let difference = &plan.difference;
-        let changed = difference.insert.len() + difference.update.len() + difference.remove.len();
+        let changed = difference.put.len() + difference.remove.len();
         write!(self, |conn| {
             let sql = for_update!(
                 self,
-                "SELECT time_zone, derive_wanted, derive_done, derive_due_at, derive_version, derived_at
+                "SELECT time_zone, derive_wanted, derive_done, derive_all, derive_due_at, derive_version, derived_at
                  FROM providers WHERE id = $1 AND erasure_requested_at IS NULL"
             );
             let state: Option<State> =
@@ -215,14 +270,21 @@ impl Database {
             if state.as_ref() != Some(began_from) {
                 return Ok(None);
             }
-            sqlx::query(
-                "DELETE FROM calendar_sync_events WHERE over_at < $2 AND held_at IS NULL
-                 AND calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)",
-            )
-            .bind(provider.0)
-            .bind(dropped_before(now))
-            .execute(&mut *conn)
-            .await?;
+            sqlx::query("DELETE FROM touched_events WHERE provider_id = $1 AND wanted <= $2")
+                .bind(provider.0)
+                .bind(began_from.derive_wanted)
+                .execute(&mut *conn)
+                .await?;
+            if began_from.covers_all(now) {
+                sqlx::query(
+                    "DELETE FROM calendar_sync_events WHERE over_at < $2 AND held_at IS NULL
+                     AND calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)",
+                )
+                .bind(provider.0)
+                .bind(dropped_before(now))
+                .execute(&mut *conn)
+                .await?;
+            }
             for ids in difference.remove.chunks(CHUNK) {
                 let mut query = QueryBuilder::new("DELETE FROM unavailabilities WHERE id IN (");
                 let mut list = query.separated(", ");
@@ -232,21 +294,7 @@ impl Database {
                 query.push(")");
                 query.build().execute(&mut *conn).await?;
             }
-            for (id, block) in &difference.update {
-                sqlx::query(
-                    "UPDATE unavailabilities SET starts_at = $2, ends_at = $3, all_day = $4, reason = $5,
-                            detail_id = $6 WHERE id = $1",
-                )
-                .bind(id.0)
-                .bind(block.interval.start)
-                .bind(block.interval.end)
-                .bind(block.all_day)
-                .bind(&block.reason)
-                .bind(&block.detail)
-                .execute(&mut *conn)
-                .await?;
-            }
-            for chunk in difference.insert.chunks(CHUNK) {
+            for chunk in difference.put.chunks(CHUNK) {
                 let mut query = QueryBuilder::new(
                     "INSERT INTO unavailabilities (id, provider_id, calendar_id, event_id, original_start, detail_id,
                                                    starts_at, ends_at, all_day, reason, created_at) ",
@@ -265,6 +313,12 @@ impl Database {
                         .push_bind(&block.reason)
                         .push_bind(now);
                 });
+                // One that is there keeps its row and id.
+                query.push(
+                    " ON CONFLICT (calendar_id, event_id, original_start) DO UPDATE SET detail_id = excluded.detail_id,
+                        starts_at = excluded.starts_at, ends_at = excluded.ends_at, all_day = excluded.all_day,
+                        reason = excluded.reason",
+                );
                 query.build().execute(&mut *conn).await?;
             }
             for (calendar, event, unreadable) in &plan.flags {

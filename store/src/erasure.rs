@@ -13,10 +13,11 @@ use simone_sync::ports::StoreResult;
 use uuid::Uuid;
 
 /// Everything of a provider that is not needed to end their connections, in an order that no reference stands against.
-const OF_THE_PROVIDER: [&str; 10] = [
+const OF_THE_PROVIDER: [&str; 11] = [
     "DELETE FROM sessions WHERE provider_id = $1",
     "DELETE FROM login_tokens WHERE provider_id = $1",
     "DELETE FROM oauth_attempts WHERE provider_id = $1",
+    "DELETE FROM touched_events WHERE provider_id = $1",
     "DELETE FROM unavailabilities WHERE provider_id = $1",
     "DELETE FROM calendar_sync_events WHERE calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)",
     "DELETE FROM calendars WHERE provider_id = $1",

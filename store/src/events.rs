@@ -4,7 +4,7 @@ use crate::Database;
 use crate::crypto::Place;
 use crate::database::{for_update, read, write};
 use crate::notices::{Notice, settle_notices, tell};
-use crate::rounds::{check_lease, facts_change};
+use crate::rounds::{check_lease, events_change, facts_change};
 use chrono::{DateTime, TimeDelta, Utc};
 use simone_booking::CalendarId;
 use simone_sync::event::{Details, ObservedEvent, Shape};
@@ -35,16 +35,6 @@ struct KnownRow {
     revision: String,
     stand_in: bool,
     held: bool,
-}
-
-/// The calendar that a pull is for.
-#[derive(sqlx::FromRow)]
-struct TargetRow {
-    cursor: Option<String>,
-    time_zone: Option<String>,
-    last_error: Option<String>,
-    /// Nothing was pulled yet.
-    first: bool,
 }
 
 impl Database {
@@ -123,29 +113,19 @@ impl Database {
         plan: &PullPlan,
         now: DateTime<Utc>,
     ) -> StoreResult<bool> {
-        let stored: Option<TargetRow> = read!(self, |conn| Ok(sqlx::query_as(
-            "SELECT cursor, time_zone, last_error, synced_at IS NULL AS first FROM calendars
-                 WHERE id = $1 AND connection_id = $2 AND selected"
-        )
-        .bind(plan.calendar.0)
-        .bind(lease.connection.0)
-        .fetch_optional(&mut *conn)
-        .await?))?;
-        let Some(TargetRow { cursor, time_zone: zone, last_error, first }) = stored else { return Ok(false) };
-        if cursor != plan.expected_cursor {
-            return Ok(false);
-        }
-        let new_zone = plan.zone.is_some() && plan.zone != zone;
-        if !plan.changes_facts() && !new_zone && cursor == plan.cursor && last_error.is_none() && !first {
-            // Nothing to write: the platform had nothing to say.
-            return Ok(true);
-        }
         let rows = self.seal_rows(plan);
         write!(self, |conn| {
-            if (plan.changes_facts() || new_zone) && !facts_change!(conn, lease.provider) {
-                return Err(StoreError::LeaseLost.into());
+            // The zone of a calendar is that of all its events.
+            if plan.zone.is_some() {
+                if !facts_change!(conn, lease.provider) {
+                    return Err(StoreError::LeaseLost.into());
+                }
+                check_lease!(self, conn, lease);
+            } else if plan.changes_facts() {
+                events_change!(self, conn, lease, plan.calendar, &plan.touched);
+            } else {
+                check_lease!(self, conn, lease);
             }
-            check_lease!(self, conn, lease);
             let sql = for_update!(self, "SELECT cursor FROM calendars WHERE id = $1 AND selected");
             let stored: Option<Option<String>> =
                 sqlx::query_scalar(sql).bind(plan.calendar.0).fetch_optional(&mut *conn).await?;
@@ -173,27 +153,6 @@ impl Database {
                 }
                 query.push(")");
                 query.build().execute(&mut *conn).await?;
-            }
-            // A series that was told anew is expanded anew.
-            let masters: Vec<&str> = plan
-                .upserts
-                .iter()
-                .filter(|event| event.shape.master().is_none())
-                .map(|event| event.id.as_str())
-                .collect();
-            if plan.expected_cursor.is_some() || !first {
-                for ids in masters.chunks(CHUNK) {
-                    let mut query = QueryBuilder::new(
-                        "DELETE FROM calendar_sync_events WHERE stand_in AND calendar_id = ",
-                    );
-                    query.push_bind(plan.calendar.0).push(" AND master_id IN (");
-                    let mut list = query.separated(", ");
-                    for id in ids {
-                        list.push_bind(*id);
-                    }
-                    query.push(")");
-                    query.build().execute(&mut *conn).await?;
-                }
             }
             for rows in rows.chunks(CHUNK) {
                 let mut query = QueryBuilder::new(
@@ -285,10 +244,7 @@ impl Database {
             });
         };
         write!(self, |conn| {
-            if !facts_change!(conn, lease.provider) {
-                return Err(StoreError::LeaseLost.into());
-            }
-            check_lease!(self, conn, lease);
+            events_change!(self, conn, lease, series.calendar, [&series.master]);
             let still: Option<Uuid> = sqlx::query_scalar(
                 "SELECT e.calendar_id FROM calendar_sync_events e JOIN calendars c ON c.id = e.calendar_id
                  WHERE e.calendar_id = $1 AND e.external_id = $2 AND e.unreadable AND c.selected",

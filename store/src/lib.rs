@@ -4,6 +4,7 @@
 mod api_providers;
 pub mod api_tokens;
 mod audit;
+mod backup;
 mod choices;
 mod connect;
 pub mod crypto;
@@ -18,11 +19,15 @@ mod notices;
 pub mod operators;
 mod providers;
 mod prune;
+pub mod rotation;
 mod rounds;
+pub mod sealed;
 pub mod sessions;
+pub mod transfer;
 pub mod views;
 
 pub use api_providers::ProviderChanges;
+pub use backup::{BackupError, backup};
 pub use crypto::{Keyring, Sealed};
 pub use database::{Database, OpenError, Options};
 pub use operators::NewOperator;

@@ -102,6 +102,16 @@ impl Database {
             > 0))
     }
 
+    /// How many unavailabilities a provider has.
+    pub async fn count_blocks(&self, id: ProviderId) -> StoreResult<i64> {
+        read!(self, |conn| Ok(sqlx::query_scalar(
+            "SELECT COUNT(*) FROM unavailabilities WHERE provider_id = $1"
+        )
+        .bind(id.0)
+        .fetch_one(&mut *conn)
+        .await?))
+    }
+
     /// What this installation says of itself under a name.
     pub async fn installation(&self, name: &str) -> StoreResult<Option<String>> {
         read!(self, |conn| Ok(sqlx::query_scalar("SELECT value FROM installation WHERE name = $1")

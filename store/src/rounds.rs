@@ -1,6 +1,6 @@
 //! The engine's port: leases, tokens, calendars, the end of a round.
 
-use crate::database::{for_update, read, write};
+use crate::database::{for_update, read, write, write_one};
 use crate::deliveries::{EmailKind, enqueue};
 use crate::notices::{Notice, tell};
 use crate::{Database, crypto::Place};
@@ -12,8 +12,8 @@ use simone_sync::event::ObservedEvent;
 use simone_sync::import::PullPlan;
 use simone_sync::platform::RemoteCalendar;
 use simone_sync::ports::{
-    Derived, KnownEvent, Lease, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens,
-    UnreadableSeries,
+    Derived, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, Status, StoreError,
+    StoreResult, Tokens, UnreadableSeries,
 };
 use simone_sync::round::{Outcome, RoundReport};
 use simone_sync::schedule::{DISCONNECT_PATIENCE, LEASE_RESERVE};
@@ -38,7 +38,7 @@ pub(crate) use check_lease;
 macro_rules! facts_change {
     ($conn:ident, $provider:expr) => {
         sqlx::query(
-            "UPDATE providers SET derive_wanted = derive_wanted + 1
+            "UPDATE providers SET derive_wanted = derive_wanted + 1, derive_all = derive_wanted + 1
              WHERE id = $1 AND erasure_requested_at IS NULL",
         )
         .bind($provider.0)
@@ -49,6 +49,34 @@ macro_rules! facts_change {
     };
 }
 pub(crate) use facts_change;
+
+/// The same for some events of a calendar, under a lease that is checked here: only they are derived anew, unless they
+/// are many.
+macro_rules! events_change {
+    ($db:expr, $conn:ident, $lease:expr, $calendar:expr, $events:expr) => {{
+        let few = (1..=$crate::derive::FEW).contains(&$events.len());
+        let wanted: Option<i64> = sqlx::query_scalar(
+            "UPDATE providers SET derive_wanted = derive_wanted + 1,
+                    derive_all = CASE WHEN $2 THEN derive_all ELSE derive_wanted + 1 END
+             WHERE id = $1 RETURNING derive_wanted",
+        )
+        .bind($lease.provider.0)
+        .bind(few)
+        .fetch_optional(&mut *$conn)
+        .await?;
+        check_lease!($db, $conn, $lease);
+        if let Some(wanted) = wanted.filter(|_| few) {
+            let mut query = sqlx::QueryBuilder::new(
+                "INSERT INTO touched_events (provider_id, wanted, calendar_id, event_id) ",
+            );
+            query.push_values($events, |mut values, event| {
+                values.push_bind($lease.provider.0).push_bind(wanted).push_bind($calendar.0).push_bind(event);
+            });
+            query.build().execute(&mut *$conn).await?;
+        }
+    }};
+}
+pub(crate) use events_change;
 
 /// Where a connection's tokens are sealed.
 pub(crate) const fn token_place<'a>(column: &'static str, row: &'a [&'a [u8]]) -> Place<'a> {
@@ -95,6 +123,7 @@ impl Database {
     }
 }
 
+/// A connection and one of its selected calendars, if there is any.
 #[derive(sqlx::FromRow)]
 struct InputRow {
     status: String,
@@ -105,6 +134,31 @@ struct InputRow {
     disconnect_requested_at: Option<DateTime<Utc>>,
     failures: i64,
     account_shared: bool,
+    #[sqlx(flatten)]
+    target: TargetRow,
+    unreadable: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct TargetRow {
+    calendar_id: Option<Uuid>,
+    external_id: Option<String>,
+    cursor: Option<String>,
+    time_zone: Option<String>,
+    synced_at: Option<DateTime<Utc>>,
+    sound: bool,
+}
+
+impl TargetRow {
+    fn into_target(self) -> Option<PullTarget> {
+        Some(PullTarget {
+            calendar: CalendarId(self.calendar_id?),
+            external_id: self.external_id?,
+            cursor: self.cursor,
+            zone: self.time_zone,
+            settled_at: self.synced_at.filter(|_| self.sound),
+        })
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -156,7 +210,8 @@ impl RoundStore for Database {
         macro_rules! sql {
             ($lock:literal) => {
                 concat!(
-                    "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = $2 WHERE id IN (
+                    "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = $2, pages_read = 0, events_read = 0
+                     WHERE id IN (
                         SELECT c.id FROM calendar_connections c
                         LEFT JOIN calendar_accounts a ON a.platform = c.platform AND a.account_id = c.account_id
                         WHERE c.id IN (
@@ -179,33 +234,13 @@ impl RoundStore for Database {
             b"sqlite" => sql!(""),
             _ => sql!("FOR UPDATE OF c SKIP LOCKED"),
         };
-        // Most of the time nothing is due: do not take SQLite's write lock for that.
-        let due: bool = read!(self, |conn| {
-            Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM calendar_connections WHERE status IN ('connected', 'disconnecting')
-                            AND next_sync_at <= $1 AND (leased_until IS NULL OR leased_until <= $1))
-                 OR EXISTS (SELECT 1 FROM calendar_connections WHERE status IN ('connected', 'disconnecting')
-                            AND wanted > covered AND (leased_until IS NULL OR leased_until <= $1))
-                 OR EXISTS (SELECT 1 FROM calendar_connections WHERE status = 'disconnecting'
-                            AND disconnect_requested_at <= $2 AND (leased_until IS NULL OR leased_until <= $1))"
-        )
-        .bind(now)
-        .bind(now - DISCONNECT_PATIENCE)
-        .fetch_one(&mut *conn)
-        .await?)
-        })?;
-        if !due {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<(Uuid, Uuid, String, i64, i64)> = write!(self, |conn| {
-            Ok(sqlx::query_as(sql)
-                .bind(now)
-                .bind(until)
-                .bind(limit)
-                .bind(now - DISCONNECT_PATIENCE)
-                .fetch_all(&mut *conn)
-                .await?)
-        })?;
+        let rows: Vec<(Uuid, Uuid, String, i64, i64)> = write_one!(self, |executor| sqlx::query_as(sql)
+            .bind(now)
+            .bind(until)
+            .bind(limit)
+            .bind(now - DISCONNECT_PATIENCE)
+            .fetch_all(executor)
+            .await)?;
         let lease = |(connection, provider, platform, epoch, wanted): (Uuid, Uuid, String, i64, i64)| {
             let Ok(platform) = platform.parse() else {
                 tracing::error!(%connection, "a connection is to a platform that this version does not know");
@@ -248,20 +283,48 @@ impl RoundStore for Database {
         Ok(())
     }
 
-    async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput> {
-        let row: Option<InputRow> = read!(self, |conn| Ok(sqlx::query_as(
-            "SELECT status, access_token, access_expires_at, refresh_token, calendars_listed_at,
-                    disconnect_requested_at, failures,
-                    EXISTS (SELECT 1 FROM calendar_connections o WHERE o.platform = c.platform
-                            AND o.account_id = c.account_id AND o.id <> c.id AND o.status = 'connected')
-                        AS account_shared
-             FROM calendar_connections c WHERE id = $1 AND epoch = $2"
+    async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()> {
+        let noted = write!(self, |conn| {
+            Ok(sqlx::query(
+            "UPDATE calendar_connections SET pages_read = $3, events_read = $4 WHERE id = $1 AND epoch = $2"
         )
         .bind(lease.connection.0)
         .bind(lease.epoch)
-        .fetch_optional(&mut *conn)
-        .await?))?;
-        let row = row.ok_or(StoreError::LeaseLost)?;
+        .bind(progress.pages)
+        .bind(progress.events)
+        .execute(&mut *conn)
+        .await?
+        .rows_affected())
+        })?;
+        if noted == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+    }
+
+    async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput> {
+        let rows: Vec<InputRow> = read!(self, |conn| {
+            Ok(sqlx::query_as(
+            "SELECT n.status, n.access_token, n.access_expires_at, n.refresh_token, n.calendars_listed_at,
+                    n.disconnect_requested_at, n.failures,
+                    EXISTS (SELECT 1 FROM calendar_connections o WHERE o.platform = n.platform
+                            AND o.account_id = n.account_id AND o.id <> n.id AND o.status = 'connected')
+                        AS account_shared,
+                    c.id AS calendar_id, c.external_id, c.cursor, c.time_zone,
+                    c.synced_at, c.last_error IS NULL AS sound,
+                    EXISTS (SELECT 1 FROM calendar_sync_events e WHERE e.calendar_id = c.id AND e.unreadable)
+                        AS unreadable
+             FROM calendar_connections n
+             LEFT JOIN calendars c ON c.connection_id = n.id AND c.selected AND c.gone_at IS NULL
+             WHERE n.id = $1 AND n.epoch = $2 ORDER BY c.is_primary DESC, c.id"
+        )
+        .bind(lease.connection.0)
+        .bind(lease.epoch)
+        .fetch_all(&mut *conn)
+        .await?)
+        })?;
+        let unreadable = rows.iter().any(|row| row.unreadable);
+        let mut rows = rows.into_iter();
+        let row = rows.next().ok_or(StoreError::LeaseLost)?;
+        let targets = std::iter::once(row.target).chain(rows.map(|row| row.target));
+        let targets = targets.filter_map(TargetRow::into_target).collect();
         let tokens = match (row.access_token, row.access_expires_at, row.refresh_token) {
             (Some(access), Some(access_expires_at), Some(seal)) => {
                 match (
@@ -284,6 +347,8 @@ impl RoundStore for Database {
             disconnect_requested_at: row.disconnect_requested_at,
             account_shared: row.account_shared,
             failures: row.failures,
+            targets,
+            unreadable,
         })
     }
 
@@ -296,23 +361,32 @@ impl RoundStore for Database {
         refresh: Option<&SecretString>,
     ) -> StoreResult<bool> {
         let access = self.seal_token("access_token", connection, access);
-        let refresh = refresh
-            .map_or_else(|| seal.to_vec(), |refresh| self.seal_token("refresh_token", connection, refresh));
-        let replaced = write!(self, |conn| {
-            Ok(sqlx::query(
-            "UPDATE calendar_connections SET access_token = $3, access_expires_at = $4, refresh_token = $5
-             WHERE id = $1 AND refresh_token = $2"
-        )
-        .bind(connection.0)
-        .bind(seal)
-        .bind(&access)
-        .bind(access_expires_at)
-        .bind(&refresh)
-        .execute(&mut *conn)
-        .await?
-        .rows_affected())
-        })?;
-        Ok(replaced > 0)
+        let refresh = refresh.map(|refresh| self.seal_token("refresh_token", connection, refresh));
+        let mut seal = seal.to_vec();
+        loop {
+            let replaced = write!(self, |conn| {
+                Ok(sqlx::query(
+                    "UPDATE calendar_connections SET access_token = $3, access_expires_at = $4, refresh_token = $5
+                     WHERE id = $1 AND refresh_token = $2",
+                )
+                .bind(connection.0)
+                .bind(&seal)
+                .bind(&access)
+                .bind(access_expires_at)
+                .bind(refresh.as_ref().unwrap_or(&seal))
+                .execute(&mut *conn)
+                .await?
+                .rows_affected())
+            })?;
+            if replaced > 0 {
+                return Ok(true);
+            }
+            // A rotation of keys may have sealed the very same token anew.
+            match self.same_token(connection.0, &seal).await? {
+                Some(anew) => seal = anew,
+                None => return Ok(false),
+            }
+        }
     }
 
     async fn flag_reconnect(
@@ -412,17 +486,17 @@ impl RoundStore for Database {
     }
 
     async fn pull_targets(&self, lease: &Lease) -> StoreResult<Vec<PullTarget>> {
-        let rows: Vec<(Uuid, String, Option<String>)> = read!(self, |conn| Ok(sqlx::query_as(
-            "SELECT id, external_id, cursor FROM calendars
+        let rows: Vec<TargetRow> = read!(self, |conn| {
+            Ok(sqlx::query_as(
+            "SELECT id AS calendar_id, external_id, cursor, time_zone, synced_at, last_error IS NULL AS sound
+             FROM calendars
              WHERE connection_id = $1 AND selected AND gone_at IS NULL ORDER BY is_primary DESC, id"
         )
         .bind(lease.connection.0)
         .fetch_all(&mut *conn)
-        .await?))?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, external_id, cursor)| PullTarget { calendar: CalendarId(id), external_id, cursor })
-            .collect())
+        .await?)
+        })?;
+        Ok(rows.into_iter().filter_map(TargetRow::into_target).collect())
     }
 
     async fn known_events(
@@ -536,36 +610,103 @@ impl RoundStore for Database {
 
     async fn end_round(&self, lease: &Lease, report: &RoundReport) -> StoreResult<()> {
         let ok = !report.outcome.is_failure();
-        let today: NaiveDate = report.ended_at.date_naive();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let idle = report.outcome == Outcome::Ok && report.counts.is_zero();
         let duration = (report.ended_at - report.started_at).num_milliseconds().max(0);
-        write!(self, |conn| {
-            let ended = sqlx::query(
-                "UPDATE calendar_connections SET leased_until = NULL, covered = $3, next_sync_at = $4,
+        let today: NaiveDate = report.ended_at.date_naive();
+        // Consecutive rounds in which nothing happened are counted here, and share a row of the log later.
+        macro_rules! end {
+            ($executor:expr) => {
+                sqlx::query(
+                    "UPDATE calendar_connections SET leased_until = NULL, covered = $3, next_sync_at = $4,
                         failures = CASE WHEN $5 THEN 0 ELSE failures + 1 END,
                         last_error = CASE WHEN $5 THEN NULL ELSE $6 END,
                         last_synced_at = CASE WHEN $5 THEN $7 ELSE last_synced_at END,
                         calendars_listed_at = CASE WHEN $8 THEN NULL ELSE calendars_listed_at END,
                         requests = CASE WHEN requests_day = $9 THEN requests + $10 ELSE $10 END,
-                        requests_day = $9
-                 WHERE id = $1 AND epoch = $2",
-            )
-            .bind(lease.connection.0)
-            .bind(lease.epoch)
-            .bind(lease.wanted)
-            .bind(report.next_sync_at)
-            .bind(ok)
-            .bind(report.outcome.code())
-            .bind(report.ended_at)
-            .bind(report.list_doubted)
-            .bind(today)
-            .bind(report.requests)
-            .execute(&mut *conn)
-            .await?;
-            if ended.rows_affected() == 0 {
-                return Err(StoreError::LeaseLost.into());
+                        requests_day = $9,
+                        idle_since = CASE WHEN $11 THEN COALESCE(idle_since, $12) END,
+                        idle_rounds = CASE WHEN $11 THEN idle_rounds + 1 ELSE 0 END,
+                        idle_requests = CASE WHEN $11 THEN idle_requests + $10 ELSE 0 END,
+                        idle_refreshes = CASE WHEN $11 THEN idle_refreshes + $13 ELSE 0 END,
+                        idle_duration_ms = CASE WHEN $11 THEN idle_duration_ms + $14 ELSE 0 END
+                     WHERE id = $1 AND epoch = $2",
+                )
+                .bind(lease.connection.0)
+                .bind(lease.epoch)
+                .bind(lease.wanted)
+                .bind(report.next_sync_at)
+                .bind(ok)
+                .bind(report.outcome.code())
+                .bind(report.ended_at)
+                .bind(report.list_doubted)
+                .bind(today)
+                .bind(report.requests)
+                .bind(idle)
+                .bind(report.started_at)
+                .bind(report.refreshes)
+                .bind(duration)
+                .execute($executor)
+            };
+        }
+        if idle && report.advances.is_empty() && report.not_before.is_none() {
+            // What most rounds end with: one statement.
+            let ended = write_one!(self, |executor| end!(executor).await.map(|done| done.rows_affected()))?;
+            return if ended == 0 { Err(StoreError::LeaseLost) } else { Ok(()) };
+        }
+        write!(self, |conn| {
+            check_lease!(self, conn, lease);
+            for advance in &report.advances {
+                sqlx::query(
+                    "UPDATE calendars SET cursor = $3, synced_at = $4
+                     WHERE id = $1 AND connection_id = $5 AND cursor = $2 AND selected",
+                )
+                .bind(advance.calendar.0)
+                .bind(&advance.from)
+                .bind(&advance.to)
+                .bind(report.ended_at)
+                .bind(lease.connection.0)
+                .execute(&mut *conn)
+                .await?;
             }
+            if !idle {
+                let idle_log: SyncLogId = self.ids.id();
+                sqlx::query(
+                    "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
+                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
+                     SELECT $2, id, provider_id, idle_since, last_synced_at, idle_rounds, 'ok', 0, 0, 0, 0,
+                            idle_requests, idle_refreshes, idle_duration_ms, 0, 0
+                     FROM calendar_connections WHERE id = $1 AND idle_rounds > 0",
+                )
+                .bind(lease.connection.0)
+                .bind(idle_log.0)
+                .execute(&mut *conn)
+                .await?;
+                let log: SyncLogId = self.ids.id();
+                sqlx::query(
+                    "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
+                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
+                     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                )
+                .bind(log.0)
+                .bind(lease.connection.0)
+                .bind(lease.provider.0)
+                .bind(report.started_at)
+                .bind(report.ended_at)
+                .bind(report.outcome.code())
+                .bind(count(report.counts.added))
+                .bind(count(report.counts.changed))
+                .bind(count(report.counts.removed))
+                .bind(count(report.counts.held))
+                .bind(report.requests)
+                .bind(report.refreshes)
+                .bind(duration)
+                .bind(count(report.delays.0))
+                .bind(report.delays.1)
+                .execute(&mut *conn)
+                .await?;
+            }
+            end!(&mut *conn).await?;
             if let Some(not_before) = report.not_before {
                 sqlx::query(
                     "INSERT INTO calendar_accounts (platform, account_id, not_before)
@@ -579,54 +720,6 @@ impl RoundStore for Database {
                 .execute(&mut *conn)
                 .await?;
             }
-            // Consecutive rounds in which nothing happened share a row, within a day.
-            let last: Option<(Uuid, bool, DateTime<Utc>)> = sqlx::query_as(
-                "SELECT id, outcome = 'ok' AND added + changed + removed + held = 0, started_at
-                 FROM calendar_sync_logs WHERE connection_id = $1 ORDER BY started_at DESC, id DESC LIMIT 1",
-            )
-            .bind(lease.connection.0)
-            .fetch_optional(&mut *conn)
-            .await?;
-            if let Some((log, true, started_at)) = last
-                && idle
-                && started_at.date_naive() == today
-            {
-                sqlx::query(
-                    "UPDATE calendar_sync_logs SET ended_at = $2, rounds = rounds + 1, requests = requests + $3,
-                            refreshes = refreshes + $4, duration_ms = duration_ms + $5 WHERE id = $1",
-                )
-                .bind(log)
-                .bind(report.ended_at)
-                .bind(report.requests)
-                .bind(report.refreshes)
-                .bind(duration)
-                .execute(&mut *conn)
-                .await?;
-                return Ok(());
-            }
-            let log: SyncLogId = self.ids.id();
-            sqlx::query(
-                "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
-                        added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
-                 VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-            )
-            .bind(log.0)
-            .bind(lease.connection.0)
-            .bind(lease.provider.0)
-            .bind(report.started_at)
-            .bind(report.ended_at)
-            .bind(report.outcome.code())
-            .bind(count(report.counts.added))
-            .bind(count(report.counts.changed))
-            .bind(count(report.counts.removed))
-            .bind(count(report.counts.held))
-            .bind(report.requests)
-            .bind(report.refreshes)
-            .bind(duration)
-            .bind(count(report.delays.0))
-            .bind(report.delays.1)
-            .execute(&mut *conn)
-            .await?;
             Ok(())
         })
     }

@@ -144,7 +144,7 @@ impl Database {
         let Some(session) = row.map(Row::into_session).transpose()? else { return Ok(None) };
         let logged_in = session.provider.is_some() || session.operator.is_some();
         if logged_in && now - session.last_seen_at >= TOUCH_INTERVAL {
-            write!(self, |conn| {
+            let touched: StoreResult<()> = write!(self, |conn| {
                 sqlx::query("UPDATE sessions SET last_seen_at = $2, expires_at = $3 WHERE token_hash = $1")
                     .bind(token.as_slice())
                     .bind(now)
@@ -152,7 +152,11 @@ impl Database {
                     .execute(&mut *conn)
                     .await?;
                 Ok(())
-            })?;
+            });
+            if let Err(error) = touched {
+                // It is tried again with the next request: a full disk lets people in.
+                tracing::debug!(error = &error as &dyn std::error::Error, "a session could not be prolonged");
+            }
         }
         Ok(Some(session))
     }

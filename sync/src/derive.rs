@@ -178,8 +178,8 @@ impl Reader<'_> {
 /// The difference between the rows that are there and the blocks that should be.
 #[derive(Debug)]
 pub struct Difference<RowId> {
-    pub insert: Vec<(BlockKey, Block)>,
-    pub update: Vec<(RowId, Block)>,
+    /// New and changed ones.
+    pub put: Vec<(BlockKey, Block)>,
     pub remove: Vec<RowId>,
 }
 
@@ -192,11 +192,11 @@ pub fn difference<RowId: Copy>(
 ) -> Difference<RowId> {
     let Blocks { mut blocks, mut kept, .. } = wanted;
     let horizon = Horizon::at(now, zone).interval();
-    let mut difference = Difference { insert: Vec::new(), update: Vec::new(), remove: Vec::new() };
+    let mut difference = Difference { put: Vec::new(), remove: Vec::new() };
     for (id, key, stands) in rows {
         if let Some(wanted) = blocks.remove(&key) {
             if wanted != stands {
-                difference.update.push((id, wanted));
+                difference.put.push((key, wanted));
             }
         } else if let Some(kept) = kept.get_mut(&(key.calendar, key.event.clone()))
             && !kept.known.contains(&key.original_start)
@@ -208,9 +208,9 @@ pub fn difference<RowId: Copy>(
             difference.remove.push(id);
         }
     }
-    difference.insert.extend(blocks);
-    difference.insert.extend(kept.into_values().filter_map(|kept| kept.own));
+    difference.put.extend(blocks);
+    difference.put.extend(kept.into_values().filter_map(|kept| kept.own));
     // In a stable order: the same facts write the same rows.
-    difference.insert.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    difference.put.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     difference
 }

@@ -6,11 +6,13 @@ use crate::platform::{
     CalendarPlatform, PageEnd, PlatformError, Platforms, Position, RemoteCalendar, TokenError,
 };
 use crate::ports::{
-    Lease, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens, UnreadableSeries,
+    Lease, Progress, PullTarget, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens,
+    UnreadableSeries,
 };
-use crate::round::{Outcome, RoundReport};
+use crate::round::{Advance, Outcome, RoundReport};
 use crate::schedule::{
-    self, CALENDARS_INTERVAL, DISCONNECT_PATIENCE, LEASE, LONGEST_WAIT, REFRESH_BEFORE, STAND_INS_INTERVAL,
+    self, CALENDARS_INTERVAL, CURSOR_INTERVAL, DISCONNECT_PATIENCE, LEASE, LONGEST_WAIT, REFRESH_BEFORE,
+    STAND_INS_INTERVAL,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
@@ -22,6 +24,9 @@ use std::time::Duration;
 
 /// A listing that goes on for longer than this many pages is taken for a fault of the platform.
 const MOST_PAGES: usize = 2_000;
+
+/// How often a long listing says how far it is.
+const PROGRESS_INTERVAL: TimeDelta = TimeDelta::milliseconds(500);
 
 /// How often a request is repeated when the platform asks to wait, and when it does not answer properly.
 const REPEATS_RATE_LIMITED: u32 = 4;
@@ -119,6 +124,14 @@ struct Round<'a> {
     delays: (usize, i64),
     list_doubted: bool,
     failed_calendars: usize,
+    advances: Vec<Advance>,
+    /// Something that blocks depend on was written.
+    facts_changed: bool,
+    /// Nothing has been asked of the platform since the lease was last looked at.
+    held: bool,
+    progress: Progress,
+    /// When the progress was last noted.
+    noted_at: DateTime<Utc>,
     /// How often this round may still repeat a request that was not answered properly.
     repeats_unavailable: u32,
 }
@@ -185,6 +198,11 @@ impl Engine {
             delays: (0, 0),
             list_doubted: false,
             failed_calendars: 0,
+            advances: Vec::new(),
+            facts_changed: false,
+            held: false,
+            progress: Progress::default(),
+            noted_at: DateTime::UNIX_EPOCH,
             repeats_unavailable: REPEATS_UNAVAILABLE,
         };
         let result = self.perform(&mut round).await;
@@ -211,6 +229,7 @@ impl Engine {
     async fn perform(&self, round: &mut Round<'_>) -> Result<(), Stop> {
         let input = self.store.round_input(&round.lease).await?;
         round.failures = input.failures;
+        round.held = true;
         match input.status {
             Status::Connected => self.sync(round, input).await,
             Status::Disconnecting => self.disconnect(round, input).await,
@@ -225,11 +244,13 @@ impl Engine {
         };
         round.tokens = Some(tokens);
         let now = self.clock.now();
+        let mut targets = input.targets;
         if input.calendars_listed_at.is_none_or(|at| at + CALENDARS_INTERVAL <= now) {
             let calendars = self.list_calendars(round).await?;
             self.store.apply_calendars(&round.lease, &calendars, self.clock.now()).await?;
+            targets = self.store.pull_targets(&round.lease).await?;
+            round.facts_changed = true;
         }
-        let targets = self.store.pull_targets(&round.lease).await?;
         for target in &targets {
             let Err(stop) = self.pull_calendar(round, target).await else { continue };
             // One failing calendar does not stop another, unless what failed concerns them all.
@@ -248,6 +269,10 @@ impl Engine {
             } else if round.failed_calendars == targets.len() {
                 return Err(stop);
             }
+        }
+        if !round.facts_changed && !input.unreadable {
+            // What others changed, they have derived, or the worker will.
+            return Ok(());
         }
         self.derive(round.lease.provider).await?;
         self.expand_unreadable(round).await
@@ -281,8 +306,13 @@ impl Engine {
             let pull = self.pull(round, target, stored_cursor).await?;
             let named: Option<Vec<String>> =
                 (!pull.complete).then(|| pull.changes.iter().map(|change| change.id().to_owned()).collect());
-            let known = self.store.known_events(target.calendar, named.as_deref()).await?;
+            let known = match named.as_deref() {
+                Some([]) => HashMap::new(),
+                named => self.store.known_events(target.calendar, named).await?,
+            };
             let now = self.clock.now();
+            // An answer that had to be looked through is not to be given again.
+            let looked_through = !pull.changes.is_empty();
             let draft = Draft::new(pull, &known, now);
             let blocks = if draft.loses() {
                 // The brake weighs blocks: they have to be those of what is stored.
@@ -292,11 +322,22 @@ impl Engine {
                 HashMap::new()
             };
             let plan = draft.brake(&blocks);
+            if let Some(settled_at) = target.settled_at
+                && !plan.changes_facts()
+                && plan.cursor.is_some() == plan.expected_cursor.is_some()
+            {
+                // The platform had nothing to say: there is at most a cursor to move on.
+                if looked_through || settled_at + CURSOR_INTERVAL <= now {
+                    round.advances.extend(plan.advance());
+                }
+                return Ok(());
+            }
             self.hold(round).await?;
             if !self.store.apply_pull(&round.lease, &plan, now).await? {
                 // Unselected, or selected anew, while we read: the next round begins from what stands now.
                 return Ok(());
             }
+            round.facts_changed |= plan.changes_facts();
             round.counts += plan.counts;
             round.delays.0 += plan.delays.0;
             round.delays.1 += plan.delays.1;
@@ -336,7 +377,7 @@ impl Engine {
             complete,
             changes: feed.changes,
             cursor: feed.cursor,
-            zone: feed.zone,
+            zone: feed.zone.filter(|zone| target.zone.as_ref() != Some(zone)),
         })
     }
 
@@ -356,6 +397,7 @@ impl Engine {
                     })
                 })
                 .await?;
+            self.count_page(round, answer.changes.len(), matches!(answer.end, PageEnd::More(_))).await?;
             changes.append(&mut answer.changes);
             zone = answer.zone.or(zone);
             match answer.end {
@@ -365,6 +407,19 @@ impl Engine {
             }
         }
         Err(Stop::Platform(unavailable("the listing does not end")))
+    }
+
+    /// Counts a page that was read. It is noted only when another follows, and not more often than people look: a round
+    /// in which each calendar answers with one page writes nothing of it.
+    async fn count_page(&self, round: &mut Round<'_>, events: usize, more: bool) -> StoreResult<()> {
+        round.progress.pages += 1;
+        round.progress.events += i64::try_from(events).unwrap_or(i64::MAX);
+        let now = self.clock.now();
+        if !more || now - round.noted_at < PROGRESS_INTERVAL {
+            return Ok(());
+        }
+        round.noted_at = now;
+        self.store.note_progress(&round.lease, round.progress).await
     }
 
     /// Asks the platform to expand the series whose rules cannot be read here.
@@ -485,7 +540,10 @@ impl Engine {
     ) -> Result<T, Stop> {
         let mut repeated = 0;
         loop {
-            self.hold(round).await?;
+            // Reading what the round begins from has shown that it is.
+            if !std::mem::take(&mut round.held) {
+                self.hold(round).await?;
+            }
             round.requests += 1;
             let error = match request().await {
                 Ok(answer) => return Ok(answer),
@@ -626,6 +684,7 @@ impl Engine {
             requests: round.requests,
             refreshes: round.refreshes,
             delays: round.delays,
+            advances: round.advances,
             next_sync_at: schedule::next_round(now, outcome, failures, self.ids.fraction(), not_before),
             not_before,
             list_doubted: round.list_doubted,

@@ -2,9 +2,10 @@
 
 use crate::event::{Change, Details, Marks, ObservedEvent, Shape, Span};
 use crate::ports::KnownEvent;
+use crate::round::Advance;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use simone_booking::CalendarId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A loss of up to this many blocks is never held back.
 pub const BRAKE_BLOCKS: usize = 20;
@@ -23,7 +24,7 @@ pub struct Pull {
     pub changes: Vec<Change>,
     /// Where the next one begins.
     pub cursor: String,
-    /// The calendar's zone, as the platform names it.
+    /// The calendar's zone, as the platform names it, where it is another than the stored one.
     pub zone: Option<String>,
 }
 
@@ -64,16 +65,29 @@ pub struct PullPlan {
     pub hold: Vec<String>,
     /// `None` as long as something is held: then the next pull lists in full and checks again.
     pub cursor: Option<String>,
+    /// The calendar's zone, where it is another than the stored one.
     pub zone: Option<String>,
     pub counts: Counts,
     /// How long ago, as the platform says, each change was made: how many, and the sum in milliseconds.
     pub delays: (usize, i64),
+    /// The events whose blocks may be others now: what is written, removed or held, and the series that it belongs or
+    /// belonged to.
+    pub touched: BTreeSet<String>,
 }
 
 impl PullPlan {
     /// Whether observations change. The cursor alone is not one.
     pub const fn changes_facts(&self) -> bool {
-        !(self.upserts.is_empty() && self.remove.is_empty() && self.hold.is_empty())
+        !(self.upserts.is_empty() && self.remove.is_empty() && self.hold.is_empty() && self.zone.is_none())
+    }
+
+    /// The move of the cursor, where a pull since a cursor brought nothing else.
+    pub fn advance(&self) -> Option<Advance> {
+        let (Some(from), Some(to), false) = (&self.expected_cursor, &self.cursor, self.changes_facts())
+        else {
+            return None;
+        };
+        Some(Advance { calendar: self.calendar, from: from.clone(), to: to.clone() })
     }
 }
 
@@ -124,6 +138,7 @@ impl Draft {
                 zone: pull.zone,
                 counts: Counts::default(),
                 delays: (0, 0),
+                touched: BTreeSet::new(),
             },
             next_cursor: pull.cursor,
             lost: HashMap::new(),
@@ -148,13 +163,13 @@ impl Draft {
                         // The series is gone as a whole; what stood in for its occurrences goes with it.
                         continue;
                     }
+                    let of_series = || {
+                        let ids = exceptions.get(event.id.as_str()).into_iter().flatten();
+                        ids.filter(|id| !last.contains_key(**id)).copied()
+                    };
                     if !matches!(event.shape, Shape::Master { .. }) {
                         // What was a series is none any more: its exceptions stand for nothing.
-                        for id in exceptions.get(event.id.as_str()).into_iter().flatten() {
-                            if !last.contains_key(*id) {
-                                removed.insert(id);
-                            }
-                        }
+                        removed.extend(of_series());
                     }
                     if is_over(&event.shape, now) {
                         if let Some(stored) = stored {
@@ -176,6 +191,10 @@ impl Draft {
                         }
                         None => {}
                     }
+                    // A series that was told anew is expanded anew.
+                    removed.extend(
+                        of_series().filter(|id| known.get(*id).is_some_and(|stored| stored.stand_in)),
+                    );
                     draft.plan.upserts.push(*event);
                 }
                 Change::Gone { id } => {
@@ -237,6 +256,15 @@ impl Draft {
         draft.plan.counts.changed += changed_exceptions.count();
         draft.plan.delays = delays(&draft.plan.upserts, now);
         draft.plan.remove = removed.into_iter().map(str::to_owned).collect();
+        let masters = draft.plan.upserts.iter().filter_map(|event| event.shape.master());
+        let mut touched: BTreeSet<String> = masters.map(str::to_owned).collect();
+        let upserted = draft.plan.upserts.iter().map(|event| &event.id);
+        for id in upserted.chain(&draft.plan.remove).chain(draft.lost.values().flatten()) {
+            let stored = known.get(id).and_then(|stored| stored.exception.as_ref());
+            touched.extend(stored.map(|(master, _)| master.clone()));
+            touched.insert(id.clone());
+        }
+        draft.plan.touched = touched;
         draft
     }
 

@@ -31,6 +31,11 @@ impl StoreError {
     pub fn database(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Database(error.into())
     }
+
+    /// Whether another try may succeed without anyone changing the program: the database is away, full or busy.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(_))
+    }
 }
 
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -101,6 +106,18 @@ pub struct RoundInput {
     pub account_shared: bool,
     /// Failed rounds since the last good one.
     pub failures: i64,
+    /// The selected calendars that are not gone.
+    pub targets: Vec<PullTarget>,
+    /// Whether any of them holds a series whose rule cannot be read here.
+    pub unreadable: bool,
+}
+
+/// How far a round has read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub pages: i64,
+    /// Events on those pages, whether they block or not.
+    pub events: i64,
 }
 
 /// A calendar that a round pulls.
@@ -109,6 +126,10 @@ pub struct PullTarget {
     pub calendar: CalendarId,
     pub external_id: String,
     pub cursor: Option<String>,
+    /// The calendar's zone, as the platform last named it.
+    pub zone: Option<String>,
+    /// When its cursor was last stored; `None` if it was never pulled, or the last attempt failed.
+    pub settled_at: Option<DateTime<Utc>>,
 }
 
 /// What is stored of an event, as far as planning needs it.
@@ -157,6 +178,9 @@ pub trait RoundStore: Send + Sync {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> StoreResult<()>;
+
+    /// Notes how far the round has read a listing of several pages, for who waits for it.
+    async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()>;
 
     /// What the round begins from.
     async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput>;

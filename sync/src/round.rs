@@ -2,6 +2,7 @@
 
 use crate::import::Counts;
 use chrono::{DateTime, Utc};
+use simone_booking::CalendarId;
 
 /// How a round ended. The codes stand in the sync log, and the pages put them into plain words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,14 @@ impl Outcome {
     }
 }
 
+/// A calendar of which the platform had nothing new to say: only the place from which to ask moves on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advance {
+    pub calendar: CalendarId,
+    pub from: String,
+    pub to: String,
+}
+
 /// What a round did, for the log and the schedule.
 #[derive(Clone, Debug)]
 pub struct RoundReport {
@@ -72,6 +81,9 @@ pub struct RoundReport {
     pub refreshes: i64,
     /// From a change on the platform to its block here: how many were measured, and their sum in milliseconds.
     pub delays: (usize, i64),
+    /// Cursors that move on and bring nothing. They are written with the end of the round, which a round in which
+    /// nothing happened writes anyway; if it is never written, the next pull asks for the same nothing again.
+    pub advances: Vec<Advance>,
     /// When the next round is planned.
     pub next_sync_at: DateTime<Utc>,
     /// The platform asked this account to wait until then.

@@ -20,6 +20,10 @@ pub const LEASE_RESERVE: TimeDelta = TimeDelta::seconds(60);
 /// The list of calendars is read at least this often.
 pub const CALENDARS_INTERVAL: TimeDelta = TimeDelta::hours(1);
 
+/// A cursor that brings nothing moves on this often: the platform gives a new one with each answer, and the old one
+/// works as well for a while.
+pub const CURSOR_INTERVAL: TimeDelta = TimeDelta::hours(1);
+
 /// What stands in for a rule that we cannot read is asked for again this often.
 pub const STAND_INS_INTERVAL: TimeDelta = TimeDelta::hours(24);
 

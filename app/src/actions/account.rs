@@ -1,10 +1,11 @@
 //! The provider themselves: zone, language, notices, sessions.
 
-use super::{done, here, leave_for, settled};
+use super::{done, here, leave_for, settled, unavailable};
 use crate::desk::Desk;
 use crate::flash::Flash;
 use crate::page::Here;
 use crate::session::{Session, local_path};
+use crate::state::AppState;
 use crate::texts::LANGUAGE_COOKIE;
 use axum::http::HeaderValue;
 use axum::http::header::SET_COOKIE;
@@ -55,8 +56,7 @@ pub async fn keep_zone(other: Tz, back: Option<String>) -> Result<(), ServerFnEr
 /// Remembers the language on this browser.
 fn set_language_cookie(language: Locale) {
     if let Some(options) = use_context::<ResponseOptions>() {
-        let secure =
-            use_context::<crate::AppState>().is_some_and(|state| state.is_https()).then_some("; Secure");
+        let secure = use_context::<AppState>().is_some_and(|state| state.is_https()).then_some("; Secure");
         let cookie = format!(
             "{LANGUAGE_COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000{}",
             language.code(),
@@ -122,21 +122,26 @@ pub async fn read_notices() -> Result<(), ServerFnError> {
 }
 
 /// The session of an action that is anybody's who is logged in.
-fn session() -> Result<(Session, crate::AppState), ServerFnError> {
+fn session() -> Result<(Session, AppState), ServerFnError> {
     let session = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Session>().cloned());
     session
-        .zip(use_context::<crate::AppState>())
+        .zip(use_context::<AppState>())
         .ok_or_else(|| ServerFnErrorErr::MiddlewareError("nobody is logged in".into()).into())
 }
 
 /// Ends this session, or all of the person's.
 #[server(prefix = "/actions", endpoint = "log-out")]
 pub async fn log_out(everywhere: bool) -> Result<(), ServerFnError> {
-    let (session, _) = session()?;
+    let (session, state) = session()?;
     if let Err(error) = session.log_out(everywhere).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "logging out failed");
-        session.flash(Flash::Failed).await;
-        leave_for("/settings/account");
+        // Who is not logged out is to know it.
+        state.trouble(&error, "logging out failed");
+        if error.is_passing() {
+            unavailable();
+        } else {
+            session.flash(Flash::Failed).await;
+            leave_for("/settings/account");
+        }
         return Ok(());
     }
     leave_for("/login?left=1");

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use simone_booking::ConnectionId;
+use simone_sync::connect::ConnectError;
 use simone_sync::platform::Platform;
 
 #[derive(Deserialize)]
@@ -27,6 +28,9 @@ pub async fn connect(
     let Ok(Form(Wish { reconnect })) = wish else { return StatusCode::BAD_REQUEST.into_response() };
     match state.connect.start(&session, platform, reconnect).await {
         Ok(url) => Redirect::to(url.as_str()).into_response(),
+        Err(ConnectError::Store(error)) => {
+            state.trouble(&error, "an authorization could not begin").status().into_response()
+        }
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, %platform, "an authorization could not begin");
             session.flash(Flash::NotConnected { platform, reason: error.code().to_owned() }).await;

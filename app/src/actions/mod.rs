@@ -8,6 +8,7 @@ pub mod oversight;
 
 use crate::flash::Flash;
 use crate::page::Here;
+use crate::render::Problem;
 use crate::session::local_path;
 use crate::state::AppState;
 use axum::http::header::LOCATION;
@@ -49,12 +50,25 @@ fn here() -> Result<Here, ServerFnError> {
 
 /// Ends an action: the flash that fits, and on to a page of ours.
 async fn done(here: &Here, outcome: StoreResult<Flash>, back: Option<&str>, otherwise: &str) {
-    let flash = outcome.unwrap_or_else(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "an action failed");
-        Flash::Failed
-    });
+    let flash = match outcome {
+        Ok(flash) => flash,
+        Err(error) => {
+            here.state.trouble(&error, "an action failed");
+            if error.is_passing() {
+                return unavailable();
+            }
+            Flash::Failed
+        }
+    };
     here.session.flash(flash).await;
     leave_for(local_path(back, otherwise));
+}
+
+/// The database is away or full: a message for the next page could not be kept either, so the answer itself says it.
+fn unavailable() {
+    if let Some(options) = use_context::<ResponseOptions>() {
+        options.set_status(Problem::Unavailable.status());
+    }
 }
 
 /// Redirects so that the browser asks for the next page with GET.

@@ -2,9 +2,10 @@
 
 use crate::actions::account::KeepZone;
 use crate::actions::calendars::RemoveKept;
-use crate::components::{action_form, connect_button, empty, hidden};
+use crate::components::{action_form, connect_button, empty, hidden, live, refresh_link};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
+use crate::pages::calendars::progress_words;
 use crate::platform::{calendar_name, hue_class, platform_name, short_name};
 use crate::texts::text;
 use crate::week::{self, PartKind, Week};
@@ -41,22 +42,23 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     } else {
         view! {
             {none_selected.then(|| none_selected_note(&here))}
-            {outlook(&here, week, &blocks)}
+            {outlook(&here, week, &blocks, connections.iter().any(Connection::importing))}
             {days(&here, week, &blocks, connections.len() > 1)}
             {kept_list(&here, &blocks, kept)}
         }
         .into_any()
     };
+    let said = Some(text!(lang, agenda.said));
     let body = view! {
         <div class="bar">
             <div class="grow">
                 <h1>{heading.clone()}</h1>
-                <p class="small">{standing(&here, &connections)}</p>
+                {live("standing", None, view! { <p class="small" data-age="">{standing(&here, &connections)}</p> })}
             </div>
             {steps(&here, week)}
         </div>
-        {notes(&here, &connections, question)}
-        {middle}
+        {live("notes", said.clone(), view! { {importing_note(&here, &connections)}{notes(&here, &connections, question)} })}
+        {live("week", said, middle)}
     };
     let title = format!("{} · {heading}", text!(lang, agenda.title));
     Ok(Screen { title, fluid: true, body: body.into_any() })
@@ -98,6 +100,25 @@ fn steps(here: &Here, week: Week) -> AnyView {
         </nav>
     }
     .into_any()
+}
+
+/// A first import is under way: how far it is, and that what is shown is not all yet.
+fn importing_note(here: &Here, connections: &[Connection]) -> Option<AnyView> {
+    let lang = here.lang;
+    let importing = connections.iter().find(|connection| connection.importing())?;
+    let note = view! {
+        <section class="note calm">
+            <p class="grow">
+                <b>{text!(lang, import.title)}</b>
+                " "
+                {text!(lang, import.agenda)}
+                " "
+                <span class="num" data-age="">{progress_words(lang, importing)}</span>
+            </p>
+            {refresh_link(lang, here.address())}
+        </section>
+    };
+    Some(note.into_any())
 }
 
 /// What needs the provider, above everything else.
@@ -181,8 +202,8 @@ fn none_selected_note(here: &Here) -> AnyView {
     }.into_any()
 }
 
-/// Why a week may be empty, or end early.
-fn outlook(here: &Here, week: Week, blocks: &[Block]) -> AnyView {
+/// Why a week may be empty, or end early. While an import is under way an empty week says nothing yet.
+fn outlook(here: &Here, week: Week, blocks: &[Block], importing: bool) -> AnyView {
     let lang = here.lang;
     let horizon = Horizon::at(here.now, here.zone());
     let shown = week.interval();
@@ -190,7 +211,7 @@ fn outlook(here: &Here, week: Week, blocks: &[Block]) -> AnyView {
     let note = if shown.end > horizon.interval().end {
         let until = format::day_and_month(lang, last, here.today());
         Some((text!(lang, agenda.beyond_title), text!(lang, agenda.beyond, date = until)))
-    } else if blocks.is_empty() && shown.end > here.now {
+    } else if blocks.is_empty() && !importing && shown.end > here.now {
         Some((text!(lang, agenda.quiet_title), text!(lang, agenda.quiet)))
     } else {
         None
@@ -311,7 +332,7 @@ fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, sever
     let (start, end) = time;
     let end = end.map(|end| view! { <span class="dash">" – "</span><small>{end}</small> });
     view! {
-        <li class=format!("block {color}{place}{kept}") title=hint>
+        <li class=format!("block {color}{place}{kept}") title=hint data-key=block.id.to_string()>
             <b>{title_of(here, block)}</b>
             <span class="time">{start}{end}</span>
             <span class="edge"></span>

@@ -2,13 +2,13 @@
 
 use crate::actions::calendars::{DecideRemovals, Select, SyncNow};
 use crate::actions::settled;
-use crate::components::{action_form, connect_button, empty, hidden};
+use crate::components::{action_form, connect_button, empty, hidden, live, refresh_link};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::platform::{calendar_name, hue_class, initial, outcome_words, platform_name, short_name};
-use crate::texts::text;
+use crate::texts::{Lang, text};
 use leptos::prelude::*;
-use simone_store::views::{Calendar, Connection};
+use simone_store::views::{Calendar, Connection, Progress};
 use simone_sync::platform::{Access, Platform};
 use simone_sync::ports::{Choices, Status};
 
@@ -20,13 +20,23 @@ pub fn CalendarsPage() -> impl IntoView {
 async fn load(here: Here) -> Result<Screen, PageError> {
     let lang = here.lang;
     // A calendar that was added or renamed on the platform shows up when the settings are opened.
-    if here.state.db.refresh_calendars(here.provider_id(), here.now).await? {
+    let refreshed = if here.is_refresh() {
+        Ok(false)
+    } else {
+        here.state.db.refresh_calendars(here.provider_id(), here.now).await
+    };
+    if refreshed.unwrap_or_else(|error| {
+        // On a full disk there is still much to read.
+        here.state.trouble(&error, "the list of calendars could not be asked for anew");
+        false
+    }) {
         here.state.wake.notify_waiters();
         here.state.wake.notify_one();
     }
     let mut connections = here.state.db.connections(here.provider_id(), here.now).await?;
     // Just connected: the list of calendars is a moment away.
-    if connections.iter().any(|connection| connection.importing() && connection.calendars.is_empty()) {
+    let awaits_list = |connection: &Connection| connection.importing() && connection.calendars.is_empty();
+    if !here.is_refresh() && connections.iter().any(awaits_list) {
         settled(&here.state, here.provider_id()).await?;
         connections = here.state.db.connections(here.provider_id(), here.now).await?;
     }
@@ -67,7 +77,7 @@ async fn load(here: Here) -> Result<Screen, PageError> {
             <h1>{title.clone()}</h1>
             <p class="lead">{text!(lang, calendars.lead)}</p>
         </div>
-        {rest}
+        {live("connections", Some(text!(lang, calendars.said)), rest)}
     };
     Ok(Screen { title, fluid: false, body: body.into_any() })
 }
@@ -84,8 +94,8 @@ fn card(here: &Here, connection: &Connection) -> AnyView {
     } else if rows.is_empty() && connection.status == Status::Connected {
         view! {
             <div class="actions">
-                <p class="small grow" role="status">{text!(lang, calendars.listing, platform = platform)}</p>
-                <a class="btn" href="/settings/calendars">{text!(lang, calendars.reload)}</a>
+                <p class="small grow">{text!(lang, calendars.listing, platform = platform)}</p>
+                {refresh_link(lang, here.address())}
             </div>
         }
         .into_any()
@@ -94,7 +104,7 @@ fn card(here: &Here, connection: &Connection) -> AnyView {
         (!rows.is_empty()).then(|| view! { <ul aria-label=label>{rows}</ul> }).into_any()
     };
     view! {
-        <section class="card" aria-labelledby=format!("c-{id}")>
+        <section class="card" aria-labelledby=format!("c-{id}") data-key=id.to_string()>
             <header>
                 <span class="logo" aria-hidden="true">{initial(connection.platform)}</span>
                 <div class="grow">
@@ -105,6 +115,7 @@ fn card(here: &Here, connection: &Connection) -> AnyView {
             </header>
             <div class="body">
                 {trouble(here, connection)}
+                {progress(here, connection)}
                 {decisions}
                 {list}
             </div>
@@ -112,6 +123,32 @@ fn card(here: &Here, connection: &Connection) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// How far a first import is.
+pub fn progress(here: &Here, connection: &Connection) -> Option<AnyView> {
+    let lang = here.lang;
+    let shown = connection.importing() && !connection.calendars.is_empty();
+    shown.then(|| {
+        view! {
+            <div class="note calm inset">
+                <p class="grow num" data-age="">{progress_words(lang, connection)}</p>
+                {refresh_link(lang, here.address())}
+            </div>
+        }
+        .into_any()
+    })
+}
+
+pub fn progress_words(lang: Lang, connection: &Connection) -> String {
+    match connection.progress {
+        _ if connection.computing => text!(lang, import.computing),
+        Some(Progress { pages, events }) => {
+            let pages = text!(lang, import.pages, count = pages);
+            text!(lang, import.read, count = events, shown = format::number(lang, events), pages = pages)
+        }
+        None => text!(lang, import.reading),
+    }
 }
 
 /// What a connection is in, in a word.
@@ -232,7 +269,7 @@ pub fn row(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView
         )
     });
     view! {
-        <li class="row">
+        <li class="row" data-key=calendar.id.to_string()>
             <span class=format!("dot {color}{off}")></span>
             <div>
                 <p class="name">{name}</p>
@@ -329,7 +366,7 @@ pub fn footer(here: &Here, connection: &Connection, with_details: bool) -> AnyVi
     });
     view! {
         <footer>
-            <p class="facts grow num">
+            <p class="facts grow num" data-age="">
                 <span>{text!(lang, calendars.synced)}" "<b>{synced}</b></span>
                 {next}
                 <span>{text!(lang, calendars.requests, count = connection.requests_today)}</span>

@@ -1,8 +1,8 @@
 //! One connection in detail, and the step before it is disconnected.
 
-use super::calendars::{decision, footer, row, state, switch, trouble};
+use super::calendars::{decision, footer, progress, row, state, switch, trouble};
 use crate::actions::calendars::{BlockFree, Disconnect};
-use crate::components::{action_form, hidden};
+use crate::components::{action_form, hidden, live};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::platform::{calendar_name, platform_name, short_name};
@@ -37,7 +37,7 @@ async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
     let lang = here.lang;
     let platform = platform_name(connection.platform);
     let title = text!(lang, connection.title, platform = platform, account = connection.account.as_str());
-    let live = connection.status != Status::Disconnecting;
+    let leaving = connection.status == Status::Disconnecting;
     let cards: Vec<_> =
         connection.calendars.iter().map(|calendar| card(&here, &connection, calendar)).collect();
     let since = format::day_and_month(
@@ -45,6 +45,16 @@ async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
         connection.created_at.with_timezone(&here.zone()).date_naive(),
         here.today(),
     );
+    let inside = view! {
+        {trouble(&here, &connection)}
+        {progress(&here, &connection)}
+        {if leaving {
+            view! { <p class="note calm">{text!(lang, calendars.leaving, platform = short_name(connection.platform))}</p> }.into_any()
+        } else {
+            cards.into_any()
+        }}
+        {(!leaving).then(|| view! { <section class="card">{footer(&here, &connection, false)}</section> })}
+    };
     let body = view! {
         <div>
             <a class="crumb" href="/settings/calendars">"‹ "{text!(lang, connection.back)}</a>
@@ -53,16 +63,10 @@ async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
                     <h1>{connection.account.clone()}</h1>
                     <p class="lead">{platform}" · "{text!(lang, connection.since, date = since)}</p>
                 </div>
-                {state(&here, &connection)}
+                {live("state", None, state(&here, &connection))}
             </div>
         </div>
-        {trouble(&here, &connection)}
-        {if live {
-            cards.into_any()
-        } else {
-            view! { <p class="note calm">{text!(lang, calendars.leaving, platform = short_name(connection.platform))}</p> }.into_any()
-        }}
-        {live.then(|| view! { <section class="card">{footer(&here, &connection, false)}</section> })}
+        {live("connection", Some(text!(lang, calendars.said)), inside)}
         <p><a href=format!("/sync-log?connection={}", connection.id)>{text!(lang, connection.log)}</a></p>
     };
     Ok(Screen { title, fluid: false, body: body.into_any() })
@@ -78,7 +82,7 @@ fn card(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView {
     let synced = calendar
         .synced_at
         .filter(|_| calendar.selected)
-        .map(|at| view! { <span>{text!(lang, connection.synced, ago = here.ago(at))}</span> });
+        .map(|at| view! { <span data-age="">{text!(lang, connection.synced, ago = here.ago(at))}</span> });
     let facts = calendar.selected.then(|| {
         view! {
             <p class="facts num">
@@ -110,7 +114,7 @@ fn card(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView {
         }
     });
     view! {
-        <section class="card" aria-label=name>
+        <section class="card" aria-label=name data-key=calendar.id.to_string()>
             <div class="body">
                 {decision(here, connection, calendar)}
                 <ul>

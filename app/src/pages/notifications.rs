@@ -1,7 +1,7 @@
 //! What the provider was told.
 
 use crate::actions::account::ReadNotices;
-use crate::components::{action_form, empty};
+use crate::components::{action_form, empty, live};
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::platform::platform_name;
 use crate::texts::text;
@@ -38,9 +38,9 @@ async fn load(here: Here) -> Result<Screen, PageError> {
                 <h1>{title.clone()}</h1>
                 <p class="lead">{text!(lang, notices.lead)}</p>
             </div>
-            {read_all}
+            {live("read-all", None, read_all)}
         </div>
-        {list}
+        {live("notices", Some(text!(lang, app.unread_said)), list)}
     };
     Ok(Screen { title, fluid: false, body: body.into_any() })
 }
@@ -102,7 +102,7 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                 <h2>{title}</h2>
                 <p>{words}</p>
             </div>
-            <small class="num">{mark.map(|mark| mark + " · ")}{here.ago(stored.created_at)}</small>
+            <small class="num" data-age="">{mark.map(|mark| mark + " · ")}{here.ago(stored.created_at)}</small>
             {link}
         </li>
     }

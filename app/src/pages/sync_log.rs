@@ -1,6 +1,6 @@
 //! The log of synchronisation, as the provider reads it.
 
-use crate::components::empty;
+use crate::components::{empty, live};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::platform::{outcome_words, short_name};
@@ -72,10 +72,7 @@ async fn load(here: Here) -> Result<Screen, PageError> {
             <p class="lead">{text!(lang, log.lead)}</p>
             <p class="small">{format::elided(lang, &text!(lang, agenda.zone, city = here.city(here.zone())))}</p>
         </div>
-        {only}
-        {days}
-        {nothing}
-        {pages}
+        {live("log", None, view! { {only}{days}{nothing}{pages} })}
     };
     Ok(Screen { title, fluid: false, body: body.into_any() })
 }

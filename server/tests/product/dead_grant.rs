@@ -120,7 +120,7 @@ async fn a_rate_limit_is_waited_for_within_the_round_and_longer_each_time() {
             1
         );
         // One second and two, each with up to one more: the log knows how long the rounds took.
-        let longest = stage.database.value("MAX(duration_ms)", "calendar_sync_logs").await;
+        let longest = stage.database.value("MAX(duration_ms)", "calendar_sync_log_lines").await;
         assert!(longest.expect("there is a round").parse::<i64>().expect("a number") >= 3000);
     })
     .await;

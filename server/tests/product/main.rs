@@ -3,14 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
 mod commands;
+mod copies;
 mod crashes;
 mod dead_grant;
 mod disconnecting;
 mod erasing;
+mod keys;
+mod live;
 mod neighbours;
+mod outages;
 mod people;
+mod pressure;
 mod refusals;
 mod security;
 mod story;
 mod support;
 mod two_processes;
+mod weight;

@@ -200,7 +200,7 @@ async fn the_same_account_and_another_one() {
         assert_eq!(
             stage
                 .database
-                .value("outcome", "calendar_sync_logs ORDER BY ended_at DESC LIMIT 1")
+                .value("outcome", "calendar_sync_log_lines ORDER BY ended_at DESC LIMIT 1")
                 .await
                 .as_deref(),
             Some("ok")

@@ -38,6 +38,8 @@ pub(crate) fn router() -> Router<Arc<Simulator>> {
         .route("/sync-tokens/expire", post(oauth::expire_sync_tokens))
         .route("/settings", get(observe::settings).post(observe::change_settings))
         .route("/requests", get(observe::requests).delete(observe::clear_requests))
+        .route("/channels", get(observe::channels))
+        .route("/pushes", get(observe::pushes))
         .route("/mails", get(observe::mails))
         .route("/reset", post(reset))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no such control") });

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Problem, read};
 use crate::google::edits::reach;
-use crate::google::model::Settings;
+use crate::google::switches::Settings;
 use crate::google::view::View;
 use crate::simulator::Simulator;
 
@@ -42,6 +42,32 @@ pub(super) async fn events(State(simulator): State<Arc<Simulator>>, RawQuery(que
     let Some(calendar) = world.google.calendars.get(&id) else { return Ok(Json(json!([]))) };
     let view = View::of_owner(calendar);
     Ok(Json(calendar.events.values().map(|event| view.full(event)).collect()))
+}
+
+/// Push channels that are open; no tokens.
+pub(super) async fn channels(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    let world = simulator.world();
+    let now = world.now();
+    let open = world.google.channels.iter().filter(|channel| now < channel.expires);
+    let shown = open.map(|channel| {
+        json!({
+            "platform": "google",
+            "id": channel.id,
+            "resource_id": channel.resource_id(),
+            "resource": channel.resource.path(),
+            "address": channel.address,
+            "account": channel.account,
+            "client_id": channel.client,
+            "expires": channel.expires,
+            "last_number": channel.number,
+        })
+    });
+    Json(shown.collect())
+}
+
+/// Push messages that were sent or lost.
+pub(super) async fn pushes(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    Json(json!(simulator.world().deliveries.list()))
 }
 
 /// Mails that the platform would have sent.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::errors::ApiError;
 use super::model::{Calendar, Person};
 use super::schema;
+use super::switches::LongProperties;
 use super::times::{When, is_sane, localize, parse_wall};
 use super::write::Editor;
 
@@ -109,11 +110,12 @@ impl Editor<'_> {
         if empty && !self.unchecked {
             return Err(ApiError::time_range_empty());
         }
+        let long = self.google.settings.long_properties;
         let mut content = Map::new();
         for (name, value) in body {
             if WRITABLE.contains(&name.as_str())
                 && (name != "conferenceData" || self.conference)
-                && let Some(value) = normal(name, value)?
+                && let Some(value) = normal(name, value, long)?
             {
                 content.insert(name.clone(), value);
             }
@@ -216,7 +218,7 @@ pub(super) fn person(value: &Value) -> Option<Person> {
 }
 
 /// A field as it is kept; `None` if it says no more than its absence does.
-fn normal(name: &str, value: &Value) -> Result<Option<Value>, ApiError> {
+fn normal(name: &str, value: &Value, long: LongProperties) -> Result<Option<Value>, ApiError> {
     let usual = match name {
         "status" => "confirmed".into(),
         "transparency" => "opaque".into(),
@@ -238,14 +240,14 @@ fn normal(name: &str, value: &Value) -> Result<Option<Value>, ApiError> {
         return Ok(None);
     }
     match name {
-        "extendedProperties" => properties(value),
+        "extendedProperties" => properties(value, long),
         "attendees" => attendees(value).map(Some),
         _ => Ok(Some(value.clone())),
     }
 }
 
 /// 7.9
-fn properties(value: &Value) -> Result<Option<Value>, ApiError> {
+fn properties(value: &Value, long: LongProperties) -> Result<Option<Value>, ApiError> {
     let mut kept = Map::new();
     let (mut count, mut size) = (0, 0);
     for kind in ["private", "shared"] {
@@ -253,7 +255,10 @@ fn properties(value: &Value) -> Result<Option<Value>, ApiError> {
         let mut properties = Map::new();
         for (key, value) in said {
             let Some(value) = value.as_str() else { continue };
-            // Over-long ones are dropped or cut in silence.
+            let too_long = key.len() > LONGEST_KEY || value.chars().count() > LONGEST_VALUE;
+            if too_long && long == LongProperties::Refuse {
+                return Err(ApiError::invalid("An extended property is too long."));
+            }
             if key.len() > LONGEST_KEY {
                 continue;
             }

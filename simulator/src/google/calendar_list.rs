@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::errors::ApiError;
-use super::guard::{Caller, Method};
+use super::guard::Caller;
 use super::model::{Account, Entry, Google, Role, etag};
 use super::paging::{self, Listing};
 use super::reply::{self, Query};
@@ -28,6 +28,24 @@ pub(crate) fn color(number: u8) -> &'static str {
     COLORS[usize::from(number.max(1) - 1) % COLORS.len()]
 }
 
+/// The number of the palette's colour that is nearest to `#rrggbb`.
+pub(super) fn closest_color(color: &str) -> u8 {
+    let parts = |color: &str| {
+        let number = u32::from_str_radix(color.trim_start_matches('#'), 16).unwrap_or_default();
+        [16, 8, 0].map(|shift| i64::from(number >> shift & 0xff))
+    };
+    let wanted = parts(color);
+    let distance = |number: &u8| -> i64 {
+        parts(self::color(*number)).iter().zip(wanted).map(|(one, other)| (one - other).pow(2)).sum()
+    };
+    (1..=24).min_by_key(distance).unwrap_or(1)
+}
+
+/// Of a primary calendar, unless its account says otherwise.
+pub(super) fn usual_reminders() -> Value {
+    json!([{"method": "popup", "minutes": 30}])
+}
+
 pub(super) async fn list(
     State(simulator): State<Arc<Simulator>>,
     RawQuery(query): RawQuery,
@@ -36,8 +54,8 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, &headers, &query, Method::ReadCalendarList)?;
-    let size = query.page_size(100, 250)?;
+    let caller = Caller::authorize(&mut world, &headers, &query, "calendarList.list")?;
+    let size = query.page_size(&world.google.settings, 100, 250)?;
     let of = paging::identity("calendarList", &caller.email, &query);
     let page = match query.get("pageToken") {
         Some(token) => world.google.snapshots.follow(token, of, size, &struck)?,
@@ -46,17 +64,8 @@ pub(super) async fn list(
             world.google.snapshots.begin(listing, of, size, &struck)
         }
     };
-    let account = world.google.account(&caller.email).ok_or_else(ApiError::not_found)?;
-    let etag = format!("\"p{:x}\"", paging::hash((of, account.sequence, query.get("pageToken"))));
-    let mut body = json!({"kind": "calendar#calendarList", "etag": etag, "items": page.items});
-    if let Some(token) = page.next_page_token {
-        body["nextPageToken"] = token.into();
-    }
-    if let Some(token) = page.next_sync_token {
-        body["nextSyncToken"] = token.into();
-    }
-    // Titles can change without the list's sequence: the answer's etag would lie.
-    reply::resource(&query, &headers, false, "CalendarList", body)
+    let body = page.into_body("calendar#calendarList", of);
+    reply::resource(&query, &headers, true, "CalendarList", body)
 }
 
 fn collect(world: &mut World, caller: &Caller, query: &Query) -> Result<Listing, ApiError> {
@@ -94,7 +103,9 @@ fn collect(world: &mut World, caller: &Caller, query: &Query) -> Result<Listing,
         None => {
             (!entry.deleted || show_deleted == Some(true))
                 && (!entry.hidden || show_hidden == Some(true))
-                && least.is_none_or(|least| entry.role >= least)
+                && least.is_none_or(|least| {
+                    google.access(&account.email, &entry.calendar).is_some_and(|(_, role)| role >= least)
+                })
         }
     };
     let items =
@@ -111,17 +122,25 @@ pub(super) async fn get(
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, &headers, &query, Method::ReadCalendarList)?;
+    let caller = Caller::authorize(&mut world, &headers, &query, "calendarList.get")?;
+    let body = shown(&world, &caller, &calendar)?;
+    reply::resource(&query, &headers, true, "CalendarListEntry", body)
+}
+
+/// The entry of a calendar that is on the caller's list and that the token is good for.
+pub(super) fn shown(world: &World, caller: &Caller, calendar: &str) -> Result<Value, ApiError> {
     let google = &world.google;
     let account = google.account(&caller.email).ok_or_else(ApiError::not_found)?;
-    let entry = google.entry(&caller.email, &calendar).ok_or_else(ApiError::not_found)?;
-    let body = show(google, account, entry).ok_or_else(ApiError::not_found)?;
-    reply::resource(&query, &headers, true, "CalendarListEntry", body)
+    let entry = google.entry(&caller.email, calendar).ok_or_else(ApiError::not_found)?;
+    caller.reach(google, calendar)?;
+    show(google, account, entry).ok_or_else(ApiError::not_found)
 }
 
 /// An entry as its account sees it (4.1).
 pub(crate) fn show(google: &Google, account: &Account, entry: &Entry) -> Option<Value> {
-    let Some(calendar) = google.calendars.get(&entry.calendar).filter(|_| !entry.deleted) else {
+    let calendar = google.calendars.get(&entry.calendar).filter(|_| !entry.deleted);
+    let role = calendar.and_then(|calendar| calendar.role_of(&account.email));
+    let Some((calendar, role)) = calendar.zip(role) else {
         return Some(json!({
             "kind": "calendar#calendarListEntry",
             "etag": etag(entry.stamp),
@@ -138,7 +157,7 @@ pub(crate) fn show(google: &Google, account: &Account, entry: &Entry) -> Option<
         "colorId": entry.color.to_string(),
         "backgroundColor": color(entry.color),
         "foregroundColor": "#000000",
-        "accessRole": entry.role.name(),
+        "accessRole": role.name(),
         "defaultReminders": [],
         "conferenceProperties": {"allowedConferenceSolutionTypes": ["hangoutsMeet"]},
     });
@@ -148,14 +167,20 @@ pub(crate) fn show(google: &Google, account: &Account, entry: &Entry) -> Option<
     if let Some(description) = &calendar.description {
         body["description"] = description.as_str().into();
     }
+    if let Some(location) = &calendar.location {
+        body["location"] = location.as_str().into();
+    }
     if let Some(owner) = &calendar.owner {
         body["dataOwner"] = owner.as_str().into();
     }
     if calendar.id == account.primary {
         body["primary"] = true.into();
-        body["defaultReminders"] = json!([{"method": "popup", "minutes": 30}]);
+        body["defaultReminders"] = usual_reminders();
         body["notificationSettings"] =
             json!({"notifications": [{"type": "eventCreation", "method": "email"}]});
+    }
+    for (name, value) in &entry.own {
+        body[name] = value.clone();
     }
     for (name, value) in [("selected", entry.selected), ("hidden", entry.hidden)] {
         if value {

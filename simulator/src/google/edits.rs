@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::acl::Scope;
 use super::errors::ApiError;
 use super::model::{Event, Role, new_id};
 use super::recurrence::{Span, has_slot, slots};
@@ -193,6 +194,15 @@ pub(crate) enum Edit {
     SetRole { account: String, calendar: String, role: Role },
     /// This account can no longer see it.
     WithdrawCalendar { account: String, calendar: String },
+    /// Puts a calendar that the account may see on its list, or takes it off.
+    ListCalendar {
+        account: String,
+        calendar: String,
+        #[serde(default = "yes")]
+        listed: bool,
+    },
+    /// One of the account's own settings, by Google's name.
+    ChangeSetting { account: String, setting: String, value: String },
     /// Gone for everybody.
     DeleteCalendar { account: String, calendar: String },
 }
@@ -241,7 +251,13 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<Value, ApiError> {
         Edit::DuplicateEvent { account, calendar, event } => {
             let mut editor = editor(world, &account, &calendar)?;
             let original = find(editor.calendar()?, &event).ok_or_else(ApiError::not_found)?;
-            let id = editor.insert(&Value::Object(as_sent(&original)))?;
+            let mut copy = as_sent(&original);
+            if !editor.google.settings.duplicates_keep_private
+                && let Some(Value::Object(properties)) = copy.get_mut("extendedProperties")
+            {
+                properties.remove("private");
+            }
+            let id = editor.insert(&Value::Object(copy))?;
             shown(&editor, &[&id])
         }
         Edit::MoveInstance { account, calendar, event, original_start, by_minutes, start, end } => {
@@ -379,9 +395,27 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<Value, ApiError> {
             world.google.list_calendar(now, &email, &calendar, role, 16);
             calendar_shown(world, &account, &calendar)
         }
+        Edit::ListCalendar { account, calendar, listed } => {
+            let (id, now) = (reach(world, &account, &calendar)?, world.now());
+            if listed {
+                world.google.put_on_list(now, &account, &id, 16);
+                return calendar_shown(world, &account, &id);
+            }
+            note_entry(world, &account, &id, |entry| entry.deleted = true);
+            Ok(json!({"calendar": id}))
+        }
+        Edit::ChangeSetting { account, setting, value } => {
+            let now = world.now();
+            if !world.google.set_preference(now, &account, &setting, &value) {
+                return Err(ApiError::not_found());
+            }
+            Ok(json!({"setting": setting, "value": value}))
+        }
         Edit::WithdrawCalendar { account, calendar } => {
             let id = reach(world, &account, &calendar)?;
-            note_entry(world, &account, &id, |entry| entry.deleted = true);
+            let now = world.now();
+            let email = world.google.account(&account).ok_or_else(ApiError::not_found)?.email.clone();
+            world.google.share(now, &id, Scope::user(&email), None);
             Ok(json!({"calendar": id}))
         }
         Edit::DeleteCalendar { account, calendar } => {
@@ -389,12 +423,8 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<Value, ApiError> {
             if world.google.calendars.get(&id).is_some_and(|calendar| calendar.primary_of.is_some()) {
                 return Err(ApiError::forbidden());
             }
-            world.google.calendars.remove(&id);
-            let everybody: Vec<_> =
-                world.google.accounts.iter().map(|account| account.email.clone()).collect();
-            for email in everybody {
-                note_entry(world, &email, &id, |entry| entry.deleted = true);
-            }
+            let now = world.now();
+            world.google.delete_calendar(now, &id);
             Ok(json!({"calendar": id}))
         }
     }
@@ -402,7 +432,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Result<Value, ApiError> {
 
 /// The id of a calendar that the account sees.
 pub(crate) fn reach(world: &World, account: &str, calendar: &str) -> Result<String, ApiError> {
-    world.google.entry(account, calendar).map(|entry| entry.calendar.clone()).ok_or_else(ApiError::not_found)
+    world.google.access(account, calendar).map(|(id, _)| id).ok_or_else(ApiError::not_found)
 }
 
 fn editor<'a>(world: &'a mut World, account: &str, calendar: &str) -> Result<Editor<'a>, ApiError> {
@@ -432,13 +462,8 @@ fn note_entry(
     calendar: &str,
     change: impl FnOnce(&mut super::model::Entry),
 ) {
-    let stamp = world.google.stamp(world.clock.now());
-    let Some(account) = world.google.account_mut(account) else { return };
-    let Some(entry) = account.entries.iter_mut().find(|entry| entry.calendar == calendar) else { return };
-    account.sequence += 1;
-    entry.changed = account.sequence;
-    entry.stamp = stamp;
-    change(entry);
+    let now = world.now();
+    world.google.change_entry(now, account, calendar, change);
 }
 
 /// The id of the instance of a series at an original start: a date, an instant, or as in an instance's id.

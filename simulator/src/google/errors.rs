@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::switches::QuotaStatus;
 use crate::faults::{Fault, Kind};
 
 #[derive(Clone, Debug)]
@@ -79,6 +80,16 @@ impl ApiError {
             .at("parameter", "timeMax")
     }
 
+    pub fn time_range_too_long() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "calendar",
+            "timeRangeTooLong",
+            "The requested time range is too long.",
+        )
+        .at("parameter", "timeMax")
+    }
+
     /// The exact body is not known (14); the status is.
     pub fn not_with_sync_token(name: &str) -> Self {
         Self::bad("badRequest", format!("Sync token cannot be used with {name}."))
@@ -116,8 +127,42 @@ impl ApiError {
         error
     }
 
-    pub fn user_rate_limit() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "usageLimits", "userRateLimitExceeded", "User Rate Limit Exceeded")
+    /// Of one user, or of the whole project (10).
+    pub fn rate_limit(of_user: bool, status: QuotaStatus) -> Self {
+        let (status, reason, message) = match (status, of_user) {
+            (QuotaStatus::Forbidden, true) => {
+                (StatusCode::FORBIDDEN, "userRateLimitExceeded", "User Rate Limit Exceeded")
+            }
+            (QuotaStatus::Forbidden, false) => {
+                (StatusCode::FORBIDDEN, "rateLimitExceeded", "Rate Limit Exceeded")
+            }
+            (QuotaStatus::TooMany, _) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rateLimitExceeded", "Rate Limit Exceeded")
+            }
+        };
+        Self::new(status, "usageLimits", reason, message)
+    }
+
+    pub fn usage_limit() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "usageLimits", "quotaExceeded", "Calendar usage limits exceeded.")
+    }
+
+    pub fn no_owner_access() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "calendar",
+            "requiredAccessLevel",
+            "You need to have owner access to this calendar.",
+        )
+    }
+
+    pub fn own_access() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "calendar",
+            "cannotChangeOwnAcl",
+            "Cannot change your own access level.",
+        )
     }
 
     pub fn no_writer_access() -> Self {
@@ -181,6 +226,34 @@ impl ApiError {
 
     pub fn event_type(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "calendar", "eventTypeRestriction", message)
+    }
+
+    pub fn channel_id_invalid() -> Self {
+        Self::bad("push.channelIdInvalid", "Invalid channel id.")
+    }
+
+    pub fn channel_id_not_unique(id: &str) -> Self {
+        Self::bad("channelIdNotUnique", format!("Channel id {id} not unique"))
+    }
+
+    pub fn not_https(address: &str) -> Self {
+        Self::bad("push.webhookUrlNotHttps", format!("WebHook callback must be HTTPS: {address}"))
+    }
+
+    pub fn push_not_supported() -> Self {
+        Self::bad(
+            "pushNotSupportedForRequestedResource",
+            "Push notifications are not supported by this resource.",
+        )
+    }
+
+    pub fn no_channel(id: &str, project: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "global",
+            "notFound",
+            format!("Channel '{id}' not found for project '{project}'"),
+        )
     }
 
     fn body(&self) -> Value {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde_json::Value;
 
 use super::errors::ApiError;
-use super::guard::{Access, Caller, Method};
+use super::guard::{Access, Caller};
 use super::model::{Google, etag};
+use super::quick_add;
 use super::reply::{self, Query};
 use super::view::{View, find};
 use super::write::{Editor, How};
@@ -26,7 +27,7 @@ pub(super) async fn get(
 ) -> Answer {
     let query = Query::parse(query.as_deref());
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, &headers, &query, Method::ReadEvents)?;
+    let caller = Caller::authorize(&mut world, &headers, &query, "events.get")?;
     let access = caller.reach(&world.google, &calendar)?;
     let body = show(&world.google, &access, &query, &event)?;
     reply::resource(&query, &headers, true, "Event", body)
@@ -104,7 +105,9 @@ pub(super) async fn insert(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    create(&simulator, &calendar, query.as_deref(), &headers, &body, |editor, body| editor.insert(body))
+    create(&simulator, "events.insert", &calendar, query.as_deref(), &headers, |editor, _| {
+        editor.insert(&json(&body)?)
+    })
 }
 
 pub(super) async fn import(
@@ -114,23 +117,38 @@ pub(super) async fn import(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    create(&simulator, &calendar, query.as_deref(), &headers, &body, |editor, body| editor.import(body))
+    create(&simulator, "events.import", &calendar, query.as_deref(), &headers, |editor, _| {
+        editor.import(&json(&body)?)
+    })
+}
+
+pub(super) async fn quick_add(
+    State(simulator): State<Arc<Simulator>>,
+    Path(calendar): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    create(&simulator, "events.quickAdd", &calendar, query.as_deref(), &headers, |editor, query| {
+        let text = query.get("text").ok_or_else(|| ApiError::required("Required parameter: text"))?;
+        let event = quick_add::event(text, editor.now, editor.calendar()?.tz());
+        editor.insert(&event)
+    })
 }
 
 fn create(
     simulator: &Simulator,
+    method: &str,
     calendar: &str,
     query: Option<&str>,
     headers: &HeaderMap,
-    body: &[u8],
-    make: impl FnOnce(&mut Editor<'_>, &Value) -> Result<String, ApiError>,
+    make: impl FnOnce(&mut Editor<'_>, &Query) -> Result<String, ApiError>,
 ) -> Answer {
     let query = Query::parse(query);
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, headers, &query, Method::WriteEvents)?;
+    let caller = Caller::authorize(&mut world, headers, &query, method)?;
     let access = caller.reach_to_write(&world.google, calendar)?;
     check_query(&query)?;
-    let id = make(&mut editor(&mut world, &caller, &access, &query)?, &json(body)?)?;
+    let id = make(&mut editor(&mut world, &caller, &access, &query)?, &query)?;
     let body = show(&world.google, &access, &query, &id)?;
     reply::resource(&query, headers, false, "Event", body)
 }
@@ -166,7 +184,11 @@ fn change(
 ) -> Answer {
     let query = Query::parse(query);
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, headers, &query, Method::WriteEvents)?;
+    let method = match how {
+        How::Put => "events.update",
+        How::Patch => "events.patch",
+    };
+    let caller = Caller::authorize(&mut world, headers, &query, method)?;
     let access = caller.reach_to_write(&world.google, calendar)?;
     check_query(&query)?;
     check_version(&world.google, &access, event, headers)?;
@@ -188,7 +210,7 @@ pub(super) async fn delete(
 ) -> Answer {
     let query = Query::parse(query.as_deref());
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, &headers, &query, Method::WriteEvents)?;
+    let caller = Caller::authorize(&mut world, &headers, &query, "events.delete")?;
     let access = caller.reach_to_write(&world.google, &calendar)?;
     let found = find(access.calendar(&world.google)?, &event);
     // That it is gone matters more than which version was meant.
@@ -196,7 +218,7 @@ pub(super) async fn delete(
         check_version(&world.google, &access, &event, &headers)?;
     }
     editor(&mut world, &caller, &access, &query)?.delete(&event)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(reply::nothing())
 }
 
 /// `move`, which is a word of Rust's.
@@ -208,7 +230,7 @@ pub(super) async fn relocate(
 ) -> Answer {
     let query = Query::parse(query.as_deref());
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, &headers, &query, Method::WriteEvents)?;
+    let caller = Caller::authorize(&mut world, &headers, &query, "events.move")?;
     let access = caller.reach_to_write(&world.google, &calendar)?;
     let destination =
         query.get("destination").ok_or_else(|| ApiError::required("Required parameter: destination"))?;

@@ -10,17 +10,19 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use super::calendar_list::usual_reminders;
 use super::errors::ApiError;
 use super::events::view;
-use super::guard::{Access, Caller, Method};
-use super::model::{Calendar, Delta, Event, Settings, show_stamp};
+use super::guard::{Access, Caller};
+use super::model::{Calendar, Event, show_stamp};
 use super::paging::{self, Listing, Page};
 use super::recurrence::{Span, has_slot, same_slot, slots};
 use super::reply::{self, Query};
+use super::switches::{Constraints, Delta, Settings, Tombstones};
 use super::sync_token::SyncToken;
 use super::times::{When, parse_instant};
 use super::view::instance;
-use crate::faults::Struck;
+use crate::faults::{Kind, Struck};
 use crate::simulator::{Simulator, World};
 
 /// Not allowed together with `syncToken` (6.3).
@@ -42,9 +44,6 @@ const WITHOUT_SYNC_TOKEN: [&str; 6] =
 /// How far back `updatedMin` may lie; Google does not say.
 const UPDATED_MIN_DAYS: i64 = 28;
 
-/// Of a deleted series, cancelled instances are reported for so long ahead (6.3).
-const DELETED_AHEAD_DAYS: i64 = 183;
-
 const EVENT_TYPES: [&str; 6] =
     ["birthday", "default", "focusTime", "fromGmail", "outOfOffice", "workingLocation"];
 
@@ -57,24 +56,35 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, &headers, &query, Method::ReadEvents)?;
+    let caller = Caller::authorize(&mut world, &headers, &query, "events.list")?;
     let access = caller.reach(&world.google, &calendar)?;
-    let size = query.page_size(250, 2500)?;
-    let wanted = Wanted::read(&query)?;
+    let size = query.page_size(&world.google.settings, 250, 2500)?;
+    let wanted = Wanted::read(&query, &world.google.settings)?;
     let of = paging::identity(&format!("events {}", access.id), &caller.email, &query);
     let page = match query.get("pageToken") {
         Some(token) => world.google.snapshots.follow(token, of, size, &struck)?,
         None => {
-            let listing = collect(&mut world, &caller, &access, &query, &wanted)?;
+            let mut listing = collect(&mut world, &caller, &access, &query, &wanted)?;
+            if let Some(token) = query.get("syncToken").filter(|_| struck.has(Kind::StaleListing)) {
+                listing = Listing { items: Vec::new(), sync_token: Some(token.to_owned()) };
+            }
             world.google.snapshots.begin(listing, of, size, &struck)
         }
     };
     let calendar = access.calendar(&world.google)?;
-    let body = envelope(calendar, &access, &query, page, of);
+    let body = envelope(calendar, &world, &caller, &access, &query, page, of);
     reply::resource(&query, &headers, true, "Events", body)
 }
 
-fn envelope(calendar: &Calendar, access: &Access, query: &Query, page: Page, of: u64) -> Value {
+fn envelope(
+    calendar: &Calendar,
+    world: &World,
+    caller: &Caller,
+    access: &Access,
+    query: &Query,
+    page: Page,
+    of: u64,
+) -> Value {
     let updated = calendar.events.values().map(|event| event.updated).max().unwrap_or(calendar.stamp);
     let part = (query.get("pageToken"), access.role.name());
     let etag = format!("\"p{:x}\"", paging::hash((of, calendar.sequence, calendar.stamp, part)));
@@ -89,8 +99,11 @@ fn envelope(calendar: &Calendar, access: &Access, query: &Query, page: Page, of:
         "defaultReminders": [],
         "items": page.items,
     });
-    if calendar.primary_of.is_some() {
-        body["defaultReminders"] = json!([{"method": "popup", "minutes": 30}]);
+    let entry = world.google.entry(&caller.email, &access.id);
+    if let Some(own) = entry.and_then(|entry| entry.own.get("defaultReminders")) {
+        body["defaultReminders"] = own.clone();
+    } else if calendar.primary_of.as_deref() == Some(caller.email.as_str()) {
+        body["defaultReminders"] = usual_reminders();
     }
     if let Some(token) = page.next_page_token {
         body["nextPageToken"] = token.into();
@@ -109,10 +122,13 @@ struct Wanted {
     to: Option<DateTime<Utc>>,
     updated_from: Option<DateTime<Utc>>,
     order: Option<Order>,
-    text: Option<String>,
+    /// Of the free text, in lower case.
+    terms: Vec<String>,
     ical_uid: Option<String>,
-    /// Kind, name and value; all must fit.
+    /// Kind, name and value.
     properties: Vec<(&'static str, String, String)>,
+    /// Whether all of them must fit, or one.
+    constraints: Constraints,
     types: Vec<String>,
 }
 
@@ -123,7 +139,7 @@ enum Order {
 }
 
 impl Wanted {
-    fn read(query: &Query) -> Result<Wanted, ApiError> {
+    fn read(query: &Query, settings: &Settings) -> Result<Wanted, ApiError> {
         if query.get("syncToken").is_some() {
             for name in NOT_WITH_SYNC_TOKEN {
                 if query.get(name).is_some() {
@@ -180,9 +196,16 @@ impl Wanted {
             to,
             updated_from: query.instant("updatedMin")?,
             order,
-            text: query.get("q").map(str::to_lowercase),
+            terms: query
+                .get("q")
+                .unwrap_or_default()
+                .to_lowercase()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
             ical_uid: query.get("iCalUID").map(str::to_owned),
             properties,
+            constraints: settings.property_constraints,
             types,
         })
     }
@@ -191,19 +214,45 @@ impl Wanted {
         (self.types.is_empty() || self.types.iter().any(|kind| kind == event.kind()))
             && self.ical_uid.as_ref().is_none_or(|uid| *uid == event.ical_uid)
             && self.updated_from.is_none_or(|from| event.updated >= from.timestamp_micros())
-            && self.properties.iter().all(|(kind, name, value)| {
-                event
-                    .content
-                    .get("extendedProperties")
-                    .and_then(|all| all.get(kind)?.get(name)?.as_str())
-                    .is_some_and(|other| other == value)
-            })
-            && self.text.as_ref().is_none_or(|text| {
-                ["summary", "description", "location"]
-                    .iter()
-                    .filter_map(|name| event.text(name))
-                    .any(|field| field.to_lowercase().contains(text.as_str()))
-            })
+            && self.takes_properties(event)
+            && self.takes_text(event)
+    }
+
+    /// Each term begins a word of some field (6.1).
+    fn takes_text(&self, event: &Event) -> bool {
+        if self.terms.is_empty() {
+            return true;
+        }
+        let people = event.content.get("attendees").and_then(Value::as_array).into_iter().flatten();
+        let people = people.flat_map(|attendee| [&attendee["displayName"], &attendee["email"]]);
+        let fields: Vec<String> = ["summary", "description", "location"]
+            .iter()
+            .filter_map(|name| event.text(name))
+            .chain(people.filter_map(Value::as_str))
+            .chain([event.organizer.email.as_str()])
+            .chain(event.organizer.name.as_deref())
+            .map(str::to_lowercase)
+            .collect();
+        let begins_word = |field: &String, term: &str| {
+            field
+                .match_indices(term)
+                .any(|(at, _)| !field[..at].chars().next_back().is_some_and(char::is_alphanumeric))
+        };
+        self.terms.iter().all(|term| fields.iter().any(|field| begins_word(field, term)))
+    }
+
+    fn takes_properties(&self, event: &Event) -> bool {
+        let fits = |(kind, name, value): &(&str, String, String)| {
+            event
+                .content
+                .get("extendedProperties")
+                .and_then(|all| all.get(*kind)?.get(name)?.as_str())
+                .is_some_and(|other| other == value)
+        };
+        match self.constraints {
+            Constraints::All => self.properties.iter().all(fits),
+            Constraints::Any => self.properties.is_empty() || self.properties.iter().any(fits),
+        }
     }
 
     /// Deletions are shown (6.1).
@@ -223,12 +272,15 @@ fn collect(
     let stamp = world.google.stamp(now);
     let settings = world.google.settings.clone();
     let calendar = access.calendar(&world.google)?;
-    let entry = world.google.entry(&caller.email, &access.id).ok_or_else(ApiError::not_found)?;
+    let entry = world
+        .google
+        .account(&caller.email)
+        .and_then(|account| account.entries.iter().find(|entry| entry.calendar == access.id));
     if wanted.updated_from.is_some_and(|from| now - from > TimeDelta::days(UPDATED_MIN_DAYS)) {
         return Err(ApiError::updated_min_too_long_ago());
     }
     let of = paging::hash((&access.id, &caller.email, wanted.single, &wanted.types));
-    let valid_from = calendar.sync_from.max(entry.sync_from);
+    let valid_from = calendar.sync_from.max(entry.map_or(0, |entry| entry.sync_from));
     let token = match query.get("syncToken") {
         Some(token) => Some(SyncToken::accept(token, of, now, calendar.sequence, valid_from, &settings)?),
         None => None,
@@ -238,7 +290,11 @@ fn collect(
         None => current(calendar, wanted, now, &settings),
     };
     let view = view(calendar, access, query)?;
-    let items = found.iter().map(|event| view.listed(event)).collect();
+    let show = |event| match settings.tombstones {
+        Tombstones::Minimal => view.listed(event),
+        Tombstones::Full => view.full(event),
+    };
+    let items = found.iter().map(show).collect();
     let (from, to) = token.map_or((wanted.from, wanted.to), |token| (token.from, token.to));
     let next = SyncToken { of, sequence: calendar.sequence, issued: stamp, from, to };
     let gives_token = WITHOUT_SYNC_TOKEN.iter().all(|name| query.get(name).is_none());
@@ -292,7 +348,7 @@ fn current(calendar: &Calendar, wanted: &Wanted, now: DateTime<Utc>, settings: &
                 if !cancelled {
                     found.extend(plain_instances(event, calendar, span));
                 } else if wanted.shows_deleted() {
-                    found.extend(deleted_instances(event, calendar, now));
+                    found.extend(deleted_instances(event, calendar, now, settings));
                 }
             }
             None => {
@@ -316,8 +372,14 @@ fn current(calendar: &Calendar, wanted: &Wanted, now: DateTime<Utc>, settings: &
     found
 }
 
-fn deleted_instances(master: &Event, calendar: &Calendar, now: DateTime<Utc>) -> Vec<Event> {
-    let span = Span { from: Some(now), to: Some(now + TimeDelta::days(DELETED_AHEAD_DAYS)), ahead: None };
+fn deleted_instances(
+    master: &Event,
+    calendar: &Calendar,
+    now: DateTime<Utc>,
+    settings: &Settings,
+) -> Vec<Event> {
+    let to = now + TimeDelta::days(settings.deleted_instances_days.into());
+    let span = Span { from: Some(now), to: Some(to), ahead: None };
     plain_instances(master, calendar, span)
         .into_iter()
         .map(|event| Event { cancelled: true, ..event })
@@ -352,7 +414,9 @@ fn changes(
             found.insert(event.id.clone(), event.clone());
         } else if event.cancelled {
             found.extend(
-                deleted_instances(event, calendar, now).into_iter().map(|event| (event.id.clone(), event)),
+                deleted_instances(event, calendar, now, settings)
+                    .into_iter()
+                    .map(|event| (event.id.clone(), event)),
             );
         } else {
             let live = plain_instances(event, calendar, window);
@@ -378,9 +442,9 @@ pub(super) async fn instances(
 ) -> Result<Response, ApiError> {
     let query = Query::parse(query.as_deref());
     let mut world = simulator.world();
-    let caller = Caller::authorize(&mut world, &headers, &query, Method::ReadEvents)?;
+    let caller = Caller::authorize(&mut world, &headers, &query, "events.instances")?;
     let access = caller.reach(&world.google, &calendar)?;
-    let size = query.page_size(250, 2500)?;
+    let size = query.page_size(&world.google.settings, 250, 2500)?;
     let of = paging::identity(&format!("instances {} {master}", access.id), &caller.email, &query);
     let page = match query.get("pageToken") {
         Some(token) => world.google.snapshots.follow(token, of, size, &struck)?,
@@ -390,7 +454,7 @@ pub(super) async fn instances(
         }
     };
     let calendar = access.calendar(&world.google)?;
-    let body = envelope(calendar, &access, &query, page, of);
+    let body = envelope(calendar, &world, &caller, &access, &query, page, of);
     reply::resource(&query, &headers, true, "Events", body)
 }
 

@@ -1,26 +1,39 @@
 //! Google's OAuth and Calendar API v3. Section numbers in this module are those of the project's reference
 //! sheet of the two.
 
+pub(crate) mod acl;
+mod acl_methods;
+pub(crate) mod batch;
 mod body;
 pub(crate) mod calendar_list;
 mod calendars;
+pub(crate) mod channels;
+mod colors;
+mod discovery;
 pub(crate) mod edits;
 pub(crate) mod errors;
 pub(crate) mod events;
 mod fields;
+mod free_busy;
+pub(crate) mod front;
 mod guard;
+mod list_entries;
 pub(crate) mod listing;
 pub(crate) mod model;
 pub(crate) mod oauth;
 mod paging;
+mod preferences;
+mod quick_add;
 pub(crate) mod recurrence;
 mod reply;
 mod rule;
 mod schema;
 mod split;
+pub(crate) mod switches;
 mod sync_token;
 pub(crate) mod times;
 pub(crate) mod view;
+mod watch;
 pub(crate) mod write;
 
 use std::sync::Arc;
@@ -38,26 +51,59 @@ pub(crate) fn router() -> Router<Arc<Simulator>> {
         .route("/o/oauth2/auth", get(oauth::authorize::show).post(oauth::authorize::decide))
         .route("/token", post(oauth::token::token))
         .route("/o/oauth2/token", post(oauth::token::token))
-        .route("/revoke", post(oauth::token::revoke))
-        .route("/o/oauth2/revoke", post(oauth::token::revoke))
+        .route("/revoke", get(oauth::token::revoke).post(oauth::token::revoke))
+        .route("/o/oauth2/revoke", get(oauth::token::revoke).post(oauth::token::revoke))
         .route("/v1/userinfo", get(oauth::userinfo::openid).post(oauth::userinfo::openid))
         .route("/oauth2/v3/userinfo", get(oauth::userinfo::openid).post(oauth::userinfo::openid))
         .route("/oauth2/v2/userinfo", get(oauth::userinfo::older))
         .route("/oauth2/v1/userinfo", get(oauth::userinfo::older))
-        .route("/tokeninfo", get(oauth::userinfo::token_info))
-        .route("/oauth2/v3/tokeninfo", get(oauth::userinfo::token_info))
+        .route("/tokeninfo", get(oauth::userinfo::token_info).post(oauth::userinfo::token_info))
+        .route("/oauth2/v3/tokeninfo", get(oauth::userinfo::token_info).post(oauth::userinfo::token_info))
         .route("/.well-known/openid-configuration", get(oauth::userinfo::configuration))
         .route("/oauth2/v3/certs", get(oauth::userinfo::certificates))
+        .route("/discovery/v1/apis", get(discovery::directory))
+        .route("/discovery/v1/apis/{api}/{version}/rest", get(discovery::older))
+        .route("/$discovery/rest", get(discovery::newer))
         .nest("/calendar/v3", api())
 }
 
 fn api() -> Router<Arc<Simulator>> {
     Router::new()
-        .route("/users/me/calendarList", get(calendar_list::list))
-        .route("/users/me/calendarList/{calendar}", get(calendar_list::get))
-        .route("/calendars/{calendar}", get(calendars::get))
+        .route("/users/me/calendarList", get(calendar_list::list).post(list_entries::insert))
+        .route("/users/me/calendarList/watch", post(watch::calendar_list))
+        .route(
+            "/users/me/calendarList/{calendar}",
+            get(calendar_list::get)
+                .put(list_entries::update)
+                .patch(list_entries::patch)
+                .delete(list_entries::delete),
+        )
+        .route("/users/me/settings", get(preferences::list))
+        .route("/users/me/settings/watch", post(watch::settings))
+        .route("/users/me/settings/{setting}", get(preferences::get))
+        .route("/colors", get(colors::get))
+        .route("/freeBusy", post(free_busy::query))
+        .route("/channels/stop", post(watch::stop))
+        .route("/calendars", post(calendars::insert))
+        .route(
+            "/calendars/{calendar}",
+            get(calendars::get).put(calendars::update).patch(calendars::patch).delete(calendars::delete),
+        )
+        .route("/calendars/{calendar}/clear", post(calendars::clear))
+        .route("/calendars/{calendar}/transferOwnership", post(calendars::transfer))
+        .route("/calendars/{calendar}/acl", get(acl_methods::list).post(acl_methods::insert))
+        .route("/calendars/{calendar}/acl/watch", post(watch::acl))
+        .route(
+            "/calendars/{calendar}/acl/{rule}",
+            get(acl_methods::get)
+                .put(acl_methods::update)
+                .patch(acl_methods::patch)
+                .delete(acl_methods::delete),
+        )
         .route("/calendars/{calendar}/events", get(listing::list).post(events::insert))
         .route("/calendars/{calendar}/events/import", post(events::import))
+        .route("/calendars/{calendar}/events/quickAdd", post(events::quick_add))
+        .route("/calendars/{calendar}/events/watch", post(watch::events))
         .route(
             "/calendars/{calendar}/events/{event}",
             get(events::get).put(events::update).patch(events::patch).delete(events::delete),

@@ -8,8 +8,11 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::acl::{Rule, Scope};
+use super::channels::Channel;
 use super::oauth::model::{Client, Code, Grant};
 use super::paging::Snapshots;
+use super::switches::Settings;
 use super::times::When;
 
 /// Microseconds since 1970: what an etag is made of.
@@ -29,44 +32,16 @@ pub(crate) struct Google {
     pub settings: Settings,
     /// Mails that Google would have sent, oldest first.
     pub mails: Vec<Mail>,
-    /// Requests of the last minute per account and client, for the quota.
+    /// Push channels that were opened and not stopped; expired ones go when the next is opened.
+    #[serde(default)]
+    pub channels: Vec<Channel>,
+    /// The ids that channels of a client ever had, which cannot be used again.
+    #[serde(default)]
+    pub channel_ids: HashSet<(String, String)>,
+    /// Units spent in the last minute, per client and user, or per client, for the quotas.
     #[serde(skip)]
-    pub recent: HashMap<(String, String), VecDeque<DateTime<Utc>>>,
+    pub recent: HashMap<(String, Option<String>), VecDeque<DateTime<Utc>>>,
     last_stamp: Stamp,
-}
-
-/// Switches between behaviours that Google shows at different times (6.3, 11).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Settings {
-    /// Of a series that changed, an incremental listing with `singleEvents=true` brings …
-    pub delta: Delta,
-    /// … at most this many instances after now.
-    pub instances_ahead: usize,
-    /// Requests per minute of simulator time, per account and client.
-    pub quota_per_user: Option<usize>,
-    /// Sync tokens older than this many hours have expired.
-    pub sync_token_hours: Option<i64>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            delta: Delta::Unbounded,
-            instances_ahead: 730,
-            quota_per_user: None,
-            sync_token_hours: None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Delta {
-    /// Every instance, whatever the window of the first listing was: observed.
-    Unbounded,
-    /// Those within the window of the first listing.
-    Window,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -93,23 +68,44 @@ pub(crate) struct Account {
     /// Rises with each change that an incremental listing of the calendars shows.
     pub sequence: u64,
     pub sync_from: Stamp,
+    /// What the account has set otherwise than usual, by Google's names (`users/me/settings`).
+    #[serde(default)]
+    pub preferences: BTreeMap<String, Preference>,
+    /// Rises with each change of a preference.
+    #[serde(default)]
+    pub preferences_sequence: u64,
+    /// When it made calendars through the API, for the limit of a day.
+    #[serde(default)]
+    pub calendars_made: Vec<DateTime<Utc>>,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Preference {
+    pub value: String,
+    pub stamp: Stamp,
+    pub changed: u64,
 }
 
 /// A calendar as it stands in an account's list (4.1).
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub calendar: String,
-    pub role: Role,
     pub summary_override: Option<String>,
     pub color: u8,
+    /// What the account says of it besides, by Google's names: colours of its own, reminders, notifications.
+    #[serde(default)]
+    pub own: Map<String, Value>,
     pub selected: bool,
     pub hidden: bool,
-    /// The calendar was withdrawn from this account, or is gone.
+    /// It was taken off the list, was withdrawn from this account, or is gone.
     pub deleted: bool,
     pub stamp: Stamp,
     pub changed: u64,
     /// Sync tokens for this calendar's events issued before are no longer valid for this account.
     pub sync_from: Stamp,
+    /// The account's role in a state file from before calendars had rules; see `Google::upgraded`.
+    #[serde(default, rename = "role", skip_serializing)]
+    pub older_role: Option<Role>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -158,10 +154,21 @@ pub(crate) struct Calendar {
     pub id: String,
     pub summary: String,
     pub description: Option<String>,
+    #[serde(default)]
+    pub location: Option<String>,
     /// IANA name.
     pub zone: String,
     /// The account that owns a secondary calendar.
     pub owner: Option<String>,
+    /// The id of the OAuth client that made it.
+    #[serde(default)]
+    pub made_by: Option<String>,
+    /// Who may do what, by the rules' ids; those that were taken back too.
+    #[serde(default)]
+    pub acl: BTreeMap<String, Rule>,
+    /// Rises with each change of a rule.
+    #[serde(default)]
+    pub acl_sequence: u64,
     /// The account whose primary calendar this is.
     pub primary_of: Option<String>,
     pub events: BTreeMap<String, Event>,
@@ -228,11 +235,19 @@ impl Google {
         self.accounts.iter_mut().find(|account| account.email.eq_ignore_ascii_case(email))
     }
 
-    /// The account's entry for a calendar that it can see; `primary` stands for its own.
+    /// The account's entry for a calendar on its list; `primary` stands for its own.
     pub fn entry(&self, email: &str, calendar: &str) -> Option<&Entry> {
         let account = self.account(email)?;
         let id = if calendar == "primary" { &account.primary } else { calendar };
         account.entries.iter().find(|entry| entry.calendar == *id && !entry.deleted)
+    }
+
+    /// The own id of a calendar that the account can see, on its list or not, and its role there.
+    pub fn access(&self, email: &str, calendar: &str) -> Option<(String, Role)> {
+        let account = self.account(email)?;
+        let id = if calendar == "primary" { &account.primary } else { calendar };
+        let calendar = self.calendars.get(id)?;
+        Some((calendar.id.clone(), calendar.role_of(&account.email)?))
     }
 
     /// Adds an account with its primary calendar, or changes nothing if it is there.
@@ -258,23 +273,14 @@ impl Google {
             entries: Vec::new(),
             sequence: 0,
             sync_from: 0,
+            preferences: BTreeMap::new(),
+            preferences_sequence: 0,
+            calendars_made: Vec::new(),
         });
         let stamp = self.stamp(now);
-        self.calendars.insert(
-            email.to_owned(),
-            Calendar {
-                id: email.to_owned(),
-                summary: email.to_owned(),
-                description: None,
-                zone: zone.to_owned(),
-                owner: None,
-                primary_of: Some(email.to_owned()),
-                events: BTreeMap::new(),
-                sequence: 0,
-                stamp,
-                sync_from: 0,
-            },
-        );
+        let mut calendar = Calendar::new(email, email, zone, stamp);
+        calendar.primary_of = Some(email.to_owned());
+        self.calendars.insert(email.to_owned(), calendar);
         self.list_calendar(now, email, email, Role::Owner, 14);
     }
 
@@ -288,60 +294,116 @@ impl Google {
         owner: Option<&str>,
     ) {
         let stamp = self.stamp(now);
-        self.calendars.insert(
-            id.to_owned(),
-            Calendar {
-                id: id.to_owned(),
-                summary: summary.to_owned(),
-                description: None,
-                zone: zone.to_owned(),
-                owner: owner.map(str::to_owned),
-                primary_of: None,
-                events: BTreeMap::new(),
-                sequence: 0,
-                stamp,
-                sync_from: 0,
-            },
-        );
+        let mut calendar = Calendar::new(id, summary, zone, stamp);
+        calendar.owner = owner.map(str::to_owned);
+        self.calendars.insert(id.to_owned(), calendar);
     }
 
-    /// Puts a calendar on an account's list with a role, or changes its role there. A change of role ends the
-    /// account's sync tokens for that calendar (6.3).
+    /// Gives an account a role on a calendar and puts it on the account's list.
     pub fn list_calendar(&mut self, now: DateTime<Utc>, email: &str, calendar: &str, role: Role, color: u8) {
+        self.share(now, calendar, Scope::user(email), Some(role));
+        self.put_on_list(now, email, calendar, color);
+    }
+
+    /// Puts a calendar on an account's list, unless it is there.
+    pub fn put_on_list(&mut self, now: DateTime<Utc>, email: &str, calendar: &str, color: u8) {
         let stamp = self.stamp(now);
         let Some(account) = self.account_mut(email) else { return };
-        account.sequence += 1;
-        let changed = account.sequence;
+        let changed = account.sequence + 1;
         match account.entries.iter_mut().find(|entry| entry.calendar == calendar) {
-            Some(entry) => {
-                if entry.role != role || entry.deleted {
-                    entry.sync_from = stamp;
-                }
-                // A role alone is a read-only property: an incremental listing does not show it (4.1).
-                if entry.deleted {
-                    entry.changed = changed;
-                }
-                entry.role = role;
+            Some(entry) if entry.deleted => {
                 entry.deleted = false;
                 entry.stamp = stamp;
+                entry.changed = changed;
+                entry.sync_from = stamp;
+            }
+            // A role alone is a read-only property: an incremental listing does not show it (4.1).
+            Some(entry) => {
+                entry.stamp = stamp;
+                return;
             }
             None => account.entries.push(Entry {
                 calendar: calendar.to_owned(),
-                role,
                 summary_override: None,
                 color,
+                own: Map::new(),
                 selected: true,
                 hidden: false,
                 deleted: false,
                 stamp,
                 changed,
                 sync_from: 0,
+                older_role: None,
             }),
         }
+        account.sequence = changed;
+    }
+
+    /// Changes an entry of an account's list so that an incremental listing shows it.
+    pub fn change_entry(
+        &mut self,
+        now: DateTime<Utc>,
+        email: &str,
+        calendar: &str,
+        change: impl FnOnce(&mut Entry),
+    ) {
+        let stamp = self.stamp(now);
+        let Some(account) = self.account_mut(email) else { return };
+        let Some(entry) = account.entries.iter_mut().find(|entry| entry.calendar == calendar) else { return };
+        account.sequence += 1;
+        entry.changed = account.sequence;
+        entry.stamp = stamp;
+        change(entry);
+    }
+
+    /// Deletes a calendar for everybody.
+    pub fn delete_calendar(&mut self, now: DateTime<Utc>, calendar: &str) {
+        self.calendars.remove(calendar);
+        for email in self.emails() {
+            self.change_entry(now, &email, calendar, |entry| entry.deleted = true);
+        }
+    }
+
+    /// Brings what an older program has kept into today's shape: roles become rules.
+    pub fn upgraded(mut self) -> Self {
+        for account in &mut self.accounts {
+            for entry in &mut account.entries {
+                let Some(role) = entry.older_role.take().filter(|_| !entry.deleted) else { continue };
+                let Some(calendar) = self.calendars.get_mut(&entry.calendar) else { continue };
+                let scope = Scope::user(&account.email);
+                calendar
+                    .acl
+                    .insert(scope.id(), Rule { scope, role: Some(role), stamp: entry.stamp, changed: 0 });
+            }
+        }
+        self
+    }
+
+    pub fn emails(&self) -> Vec<String> {
+        self.accounts.iter().map(|account| account.email.clone()).collect()
     }
 }
 
 impl Calendar {
+    fn new(id: &str, summary: &str, zone: &str, stamp: Stamp) -> Self {
+        Calendar {
+            id: id.to_owned(),
+            summary: summary.to_owned(),
+            description: None,
+            location: None,
+            zone: zone.to_owned(),
+            owner: None,
+            made_by: None,
+            acl: BTreeMap::new(),
+            acl_sequence: 0,
+            primary_of: None,
+            events: BTreeMap::new(),
+            sequence: 0,
+            stamp,
+            sync_from: 0,
+        }
+    }
+
     /// The calendar's zone; UTC if its name means nothing.
     pub fn tz(&self) -> chrono_tz::Tz {
         self.zone.parse().unwrap_or(chrono_tz::UTC)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::errors::ApiError;
 use super::reply::Query;
@@ -52,6 +52,22 @@ pub(crate) struct Page {
     pub items: Vec<Value>,
     pub next_page_token: Option<String>,
     pub next_sync_token: Option<String>,
+}
+
+impl Page {
+    /// The body of a listing that has no more than items and tokens. `of`: what it is a listing of.
+    pub fn into_body(self, kind: &str, of: u64) -> Value {
+        let shown: Vec<_> = self.items.iter().map(Value::to_string).collect();
+        let etag = hash((of, shown));
+        let mut body = json!({"kind": kind, "etag": format!("\"p{etag:x}\""), "items": self.items});
+        if let Some(token) = self.next_page_token {
+            body["nextPageToken"] = token.into();
+        }
+        if let Some(token) = self.next_sync_token {
+            body["nextSyncToken"] = token.into();
+        }
+        body
+    }
 }
 
 /// All that a listing has to say.

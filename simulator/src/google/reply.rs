@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::errors::ApiError;
 use super::fields::Fields;
+use super::schema;
+use super::switches::{LargePages, Settings};
 use super::times::parse_instant;
 
 /// The query of a request.
@@ -43,15 +45,20 @@ impl Query {
         }
     }
 
-    /// Larger values count as the largest, which Google does not document.
-    pub fn page_size(&self, usual: usize, largest: usize) -> Result<usize, ApiError> {
+    pub fn page_size(&self, settings: &Settings, usual: usize, largest: usize) -> Result<usize, ApiError> {
         let Some(value) = self.get("maxResults") else { return Ok(usual) };
-        match value.parse::<i64>() {
-            Ok(size @ 1..) => Ok(usize::try_from(size).unwrap_or(largest).min(largest)),
-            Ok(_) => Err(ApiError::invalid_parameter(
+        let out_of_range = || {
+            Err(ApiError::invalid_parameter(
                 "maxResults",
                 format!("Invalid value '{value}'. Values must be within the range: [1, {largest}]"),
-            )),
+            ))
+        };
+        match value.parse::<i64>() {
+            Ok(size @ 1..) => match usize::try_from(size).unwrap_or(usize::MAX) {
+                size if size > largest && settings.large_pages == LargePages::Refuse => out_of_range(),
+                size => Ok(size.min(largest)),
+            },
+            Ok(_) => out_of_range(),
             Err(_) => {
                 Err(ApiError::invalid_parameter("maxResults", format!("Invalid integer value: '{value}'.")))
             }
@@ -77,8 +84,38 @@ impl Query {
         self.all("fields").next().map(|text| Fields::parse(text, schema)).transpose()
     }
 
+    /// What holds for every method (3).
+    pub fn check_common(&self) -> Result<(), ApiError> {
+        if let Some(alt) = self.get("alt").filter(|alt| *alt != "json") {
+            return Err(ApiError::invalid_parameter(
+                "alt",
+                format!("Invalid string value: '{alt}'. Allowed values: [json]"),
+            ));
+        }
+        if self.get("quotaUser").is_some_and(|user| user.chars().count() > 40) {
+            return Err(ApiError::invalid_parameter(
+                "quotaUser",
+                "Invalid quota user: longer than 40 characters.",
+            ));
+        }
+        self.flag("prettyPrint").map(|_| ())
+    }
+
     fn is_pretty(&self) -> bool {
         !matches!(self.get("prettyPrint"), Some("false" | "0"))
+    }
+}
+
+/// A body that fits the named schema; an empty one counts as `{}`.
+pub(super) fn body(text: &[u8], schema: &str) -> Result<Value, ApiError> {
+    let text = if text.is_empty() { b"{}" } else { text };
+    let body: Value = serde_json::from_slice(text).map_err(|_| ApiError::parse())?;
+    if !body.is_object() {
+        return Err(ApiError::parse());
+    }
+    match schema::misfit(schema::named(schema), &body) {
+        Some(field) => Err(ApiError::invalid(format!("Invalid value for: {field}"))),
+        None => Ok(body),
     }
 }
 
@@ -92,13 +129,8 @@ pub(super) fn resource(
 ) -> Result<Response, ApiError> {
     let fields = query.fields(schema)?;
     let etag = body["etag"].as_str().and_then(|etag| HeaderValue::from_str(etag).ok());
-    let mut answer = HeaderMap::new();
+    let mut answer = usual_headers();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
-    answer.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, no-store, max-age=0, must-revalidate"),
-    );
-    answer.insert(header::VARY, HeaderValue::from_static("Origin, X-Origin, Referer"));
     if let Some(etag) = etag {
         if reading && names_etag(headers.get_all(header::IF_NONE_MATCH).iter(), &etag) {
             answer.insert(header::ETAG, etag);
@@ -114,6 +146,21 @@ pub(super) fn resource(
     let text = if query.is_pretty() { serde_json::to_vec_pretty(&body) } else { serde_json::to_vec(&body) };
     let text = text.expect("a JSON value can be written as JSON");
     Ok((answer, Body::from(text)).into_response())
+}
+
+fn usual_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store, max-age=0, must-revalidate"),
+    );
+    headers.insert(header::VARY, HeaderValue::from_static("Origin, X-Origin, Referer"));
+    headers
+}
+
+/// The answer of what returns nothing. It has headers: Google's Python client reads no part of a batch without.
+pub(super) fn nothing() -> Response {
+    (StatusCode::NO_CONTENT, usual_headers()).into_response()
 }
 
 /// Refuses a write whose `If-Match` names another version.

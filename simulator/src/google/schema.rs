@@ -1,20 +1,39 @@
-//! Google's own description of the API's bodies, trimmed: what `fields` may name and what clients may send.
+//! Google's own description of the API (the discovery document): which methods there are, the scopes that each
+//! accepts, what `fields` may name and what clients may send.
 
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
-static SCHEMAS: LazyLock<Value> = LazyLock::new(|| {
-    let file: Value = serde_json::from_str(include_str!("../../schema/google-calendar-v3.json"))
-        .expect("the file is part of the program and is JSON");
-    file["schemas"].clone()
+pub(super) static DISCOVERY: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../schema/google-calendar-v3.discovery.json"))
+        .expect("the file is part of the program and is JSON")
 });
+
+const PREFIX: &str = "https://www.googleapis.com/auth/";
+
+/// The scopes of which one is enough for a method, such as `events.list`, without their common prefix.
+pub(super) fn scopes(method: &str) -> impl Iterator<Item = &'static str> {
+    let (resource, name) = method.split_once('.').unwrap_or((method, ""));
+    let scopes = &DISCOVERY["resources"][resource]["methods"][name]["scopes"];
+    scopes.as_array().into_iter().flatten().filter_map(|scope| scope.as_str()?.strip_prefix(PREFIX))
+}
+
+/// How Google words a scope, which is given without the prefix; `None` if the API has none such.
+pub(super) fn scope_wording(name: &str) -> Option<&'static str> {
+    DISCOVERY["auth"]["oauth2"]["scopes"][format!("{PREFIX}{name}")]["description"].as_str()
+}
+
+/// The scopes that the API has, whole.
+#[cfg(test)]
+pub(super) fn scope_names() -> impl Iterator<Item = &'static String> {
+    DISCOVERY["auth"]["oauth2"]["scopes"].as_object().into_iter().flat_map(|scopes| scopes.keys())
+}
 
 /// The schema of a name, such as `Event`.
 pub(super) fn named(name: &str) -> &'static Value {
-    &SCHEMAS[name]
+    &DISCOVERY["schemas"][name]
 }
-
 /// The schema itself, behind a reference.
 fn resolve(schema: &'static Value) -> &'static Value {
     match schema["$ref"].as_str() {
@@ -47,7 +66,8 @@ pub(super) fn misfit(schema: &'static Value, value: &Value) -> Option<String> {
         (Some("array"), Value::Array(items)) => {
             return items.iter().find_map(|item| misfit(&schema["items"], item));
         }
-        (Some("string"), value) => value.is_string(),
+        // Of 64 bits they are strings, and may come as numbers (3).
+        (Some("string"), value) => value.is_string() || (schema["format"] == "int64" && value.is_i64()),
         (Some("boolean"), value) => value.is_boolean(),
         // Numbers may come as strings (3).
         (Some("integer"), value) => {

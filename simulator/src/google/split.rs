@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::errors::ApiError;
 use super::model::{Event, Exception, new_id};
 use super::recurrence::{Span, has_slot, slots};
+use super::switches::SplitId;
 use super::times::{When, localize};
 use super::view::end_of;
 use super::write::{Editor, How, as_sent, merge};
@@ -41,7 +42,9 @@ impl Editor<'_> {
         let draft = self.read(&said, calendar, &Map::new())?;
         let id_wanted = new_id_of(&draft.start);
         // After repeated edits the id can be taken: then it is an unrelated one (5.5).
-        let split_id = if calendar.events.contains_key(&id_wanted) { new_id(self.rng) } else { id_wanted };
+        let unrelated = self.google.settings.split_id == SplitId::Unrelated;
+        let split_id =
+            if unrelated || calendar.events.contains_key(&id_wanted) { new_id(self.rng) } else { id_wanted };
 
         // The old series first: what is exceptional after the split goes with the new one.
         let later: Vec<Event> = self

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::errors::ApiError;
-use super::model::{Settings, Stamp};
+use super::model::Stamp;
+use super::switches::Settings;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct SyncToken {

@@ -157,6 +157,9 @@ impl<'a> Editor<'a> {
         if draft.content.get("eventType").and_then(Value::as_str).unwrap_or("default") != old.kind() {
             return Err(ApiError::event_type("Event type cannot be changed."));
         }
+        if old.cancelled && !self.unchecked && !self.google.settings.revive_deleted {
+            return Err(ApiError::forbidden());
+        }
         if old.cancelled {
             // Only these words bring a deleted event back (7.2).
             draft.cancelled =
@@ -259,6 +262,7 @@ impl<'a> Editor<'a> {
 
     /// Takes a deleted event out of the bin.
     pub fn restore(&mut self, id: &str) -> Result<(), ApiError> {
+        self.unchecked = true;
         self.update(id, &json!({"status": "confirmed"}), How::Patch)
     }
 

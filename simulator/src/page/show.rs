@@ -103,7 +103,8 @@ impl Page<'_> {
         let l = self.language;
         let name = entry.summary_override.as_deref().unwrap_or(&calendar.summary);
         let label = l.pick("Agenda", "Calendar");
-        let role = match entry.role {
+        let Some(role) = calendar.role_of(&account.email) else { return };
+        let role = match role {
             Role::Owner => l.pick("propriétaire", "owner"),
             Role::Writer | Role::WriterWithoutPrivateAccess => l.pick("peut modifier", "can edit"),
             Role::Reader => l.pick("lecture seule", "read only"),

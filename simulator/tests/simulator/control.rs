@@ -249,3 +249,38 @@ async fn a_state_file_outlives_the_process() {
     again.stop().await;
     std::fs::remove_file(&file).unwrap();
 }
+
+#[tokio::test]
+async fn a_state_file_from_before_there_were_rules_is_read() {
+    let file = std::env::temp_dir().join(format!("simone-simulator-older-{}.json", std::process::id()));
+    let options =
+        || Options { state_file: Some(file.clone()), now: Some(instant(NOW)), ..Options::default() };
+    let mut sim = Sim::with(options()).await;
+    sim.token = sim.account(ANA).await;
+    sim.edit(json!({"do": "add_calendar", "summary": "Club", "id": "club@x", "role": "reader"})).await;
+    let token = sim.token.clone();
+    sim.stop().await;
+    let mut state: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let google = &mut state["google"];
+    for calendar in google["calendars"].as_object_mut().unwrap().values_mut() {
+        calendar.as_object_mut().unwrap().retain(|name, _| !name.starts_with("acl"));
+    }
+    for (entry, role) in
+        google["accounts"][0]["entries"].as_array_mut().unwrap().iter_mut().zip(["owner", "reader"])
+    {
+        entry["role"] = role.into();
+    }
+    for name in ["channels", "channel_ids"] {
+        google.as_object_mut().unwrap().remove(name);
+    }
+    std::fs::write(&file, state.to_string()).unwrap();
+
+    let mut sim = Sim::with(options()).await;
+    sim.token = token;
+    let list = sim.get("/users/me/calendarList").await.body;
+    let roles: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|entry| entry["accessRole"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["owner", "reader"]);
+    sim.stop().await;
+    std::fs::remove_file(&file).unwrap();
+}

@@ -2,14 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as the tests themselves do")]
 
+mod acl;
+mod batch;
 mod calendar_list;
+mod calendars;
 mod control;
 mod events;
 mod faults;
+mod free_busy;
 mod listing;
 mod oauth;
 mod page;
+mod push;
 mod schema;
 mod series;
 mod support;
+mod switches;
 mod wire;

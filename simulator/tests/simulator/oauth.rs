@@ -417,3 +417,37 @@ async fn the_account_is_known_by_its_sub() {
     let nobody = sim.http.get(sim.url("/v1/userinfo")).bearer_auth("x").send().await.unwrap();
     assert_eq!(nobody.status(), 401);
 }
+
+#[tokio::test]
+async fn a_token_is_looked_at_and_revoked_in_every_way_that_clients_use() {
+    let sim = Sim::start().await;
+    let info = || sim.http.post(sim.url("/tokeninfo"));
+    for request in [
+        sim.http.get(sim.url("/tokeninfo")).query(&[("access_token", &sim.token)]),
+        info().form(&[("access_token", &sim.token)]),
+        // Google's Node client.
+        info().bearer_auth(&sim.token),
+    ] {
+        let body: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(body["email"], ANA);
+    }
+    assert_eq!(info().bearer_auth("wrong").send().await.unwrap().status(), 400);
+    for way in 0..4 {
+        let token = sim.token_for(&["calendar"]).await;
+        let request = match way {
+            0 => sim.http.get(sim.url("/revoke")).query(&[("token", &token)]),
+            1 => sim.http.post(sim.url("/revoke")).query(&[("token", &token)]),
+            2 => sim.http.post(sim.url("/revoke")).form(&[("token", &token)]),
+            _ => sim.http.post(sim.url("/o/oauth2/revoke")).form(&[("token", &token)]),
+        };
+        assert_eq!(request.send().await.unwrap().status(), 200, "{way}");
+        let after = sim
+            .http
+            .get(sim.url("/calendar/v3/users/me/calendarList"))
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(after.status(), 401, "{way}");
+    }
+}

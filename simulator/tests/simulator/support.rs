@@ -1,9 +1,14 @@
 //! A running simulator and a client for it.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use chrono::{DateTime, Utc};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use simone_simulator::{Options, Running, start};
+
+use crate::schema;
 
 pub const ANA: &str = "ana@example.test";
 pub const BEN: &str = "ben@example.test";
@@ -16,6 +21,8 @@ pub struct Sim {
     pub http: reqwest::Client,
     /// Ana's access token, for everything.
     pub token: String,
+    /// The API's methods that have answered.
+    pub answered: Mutex<BTreeSet<String>>,
 }
 
 pub struct Reply {
@@ -40,7 +47,7 @@ impl Sim {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Sim { running: start(options).await.unwrap(), http, token: String::new() }
+        Sim { running: start(options).await.unwrap(), http, token: String::new(), answered: Mutex::default() }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -87,11 +94,22 @@ impl Sim {
     }
 
     pub async fn get(&self, path: &str) -> Reply {
-        reply(self.request(Method::GET, path).send().await.unwrap()).await
+        let reply = reply(self.request(Method::GET, path).send().await.unwrap()).await;
+        self.check("GET", path, &reply);
+        reply
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Value) -> Reply {
-        reply(self.request(method, path).json(&body).send().await.unwrap()).await
+        let reply = reply(self.request(method.clone(), path).json(&body).send().await.unwrap()).await;
+        self.check(method.as_str(), path, &reply);
+        reply
+    }
+
+    /// Whatever the API answers fits Google's description of the method.
+    fn check(&self, http_method: &str, path: &str, reply: &Reply) {
+        if let Some(method) = schema::check(http_method, path, reply) {
+            self.answered.lock().unwrap().insert(method);
+        }
     }
 
     /// A listing of Ana's primary calendar that must succeed, all pages of it: the items and the sync token.

@@ -7,6 +7,8 @@ use chrono_tz::Tz;
 use simone_booking::{CalendarId, ConnectionId, Horizon, Provider, ProviderId};
 use simone_sync::platform::{Access, Platform};
 use simone_sync::ports::{Status, StoreError, StoreResult};
+
+pub use simone_sync::ports::Progress;
 use simone_sync::zone;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -31,6 +33,10 @@ pub struct Connection {
     pub not_before: Option<DateTime<Utc>>,
     /// Requests made for this connection today (UTC).
     pub requests_today: i64,
+    /// How far the round that is running has read, when there is more than a page to read.
+    pub progress: Option<Progress>,
+    /// All that is to be read is read, and the blocks are being derived from it.
+    pub computing: bool,
     /// The primary one first, those that are gone last.
     pub calendars: Vec<Calendar>,
 }
@@ -61,10 +67,11 @@ pub struct Calendar {
 }
 
 impl Connection {
-    /// Whether a selected calendar's first import is to come.
+    /// Whether a selected calendar's first import is to come, or the first blocks of all are still being derived.
     pub fn importing(&self) -> bool {
+        let deriving = self.computing && self.last_synced_at.is_none();
         self.status == Status::Connected
-            && (self.calendars.is_empty() || self.calendars.iter().any(Calendar::importing))
+            && (self.calendars.is_empty() || self.calendars.iter().any(Calendar::importing) || deriving)
             && self.last_error.is_none()
     }
 
@@ -101,6 +108,9 @@ struct ConnectionRow {
     not_before: Option<DateTime<Utc>>,
     requests_day: Option<NaiveDate>,
     requests: i64,
+    pages_read: i64,
+    events_read: i64,
+    behind: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -130,8 +140,8 @@ impl Database {
             let connections: Vec<ConnectionRow> = sqlx::query_as(
                 "SELECT c.id, c.platform, c.account_email, c.status, c.created_at, c.last_synced_at, c.next_sync_at,
                         c.leased_until, c.wanted > c.covered AS woken, c.last_error, a.not_before, c.requests_day,
-                        c.requests
-                 FROM calendar_connections c
+                        c.requests, c.pages_read, c.events_read, p.derive_wanted > p.derive_done AS behind
+                 FROM calendar_connections c JOIN providers p ON p.id = c.provider_id
                  LEFT JOIN calendar_accounts a ON a.platform = c.platform AND a.account_id = c.account_id
                  WHERE c.provider_id = $1 AND c.status <> 'disconnected' ORDER BY c.created_at, c.id",
             )
@@ -206,6 +216,9 @@ impl Database {
         connections
             .into_iter()
             .map(|row| {
+                let running = row.leased_until.is_some_and(|until| until > now);
+                let calendars: Vec<Calendar> = of.remove(&row.id).unwrap_or_default();
+                let unread = calendars.is_empty() || calendars.iter().any(Calendar::importing);
                 Ok(Connection {
                     id: ConnectionId(row.id),
                     platform: row
@@ -218,11 +231,14 @@ impl Database {
                     created_at: row.created_at,
                     last_synced_at: row.last_synced_at,
                     next_sync_at: row.next_sync_at,
-                    under_way: row.woken || row.leased_until.is_some_and(|until| until > now),
+                    under_way: row.woken || running,
+                    progress: (running && row.pages_read > 0)
+                        .then_some(Progress { pages: row.pages_read, events: row.events_read }),
+                    computing: running && row.behind && !unread,
                     last_error: row.last_error,
                     not_before: row.not_before.filter(|until| *until > now),
                     requests_today: row.requests_day.filter(|day| *day == today).map_or(0, |_| row.requests),
-                    calendars: of.remove(&row.id).unwrap_or_default(),
+                    calendars,
                 })
             })
             .collect()

@@ -70,7 +70,7 @@ impl Database {
             Ok(sqlx::query_as(
             "SELECT c.platform, c.account_email, l.started_at, l.ended_at, l.rounds, l.outcome, l.added, l.changed,
                     l.removed, l.held, l.requests, l.duration_ms
-             FROM calendar_sync_logs l JOIN calendar_connections c ON c.id = l.connection_id
+             FROM calendar_sync_log_lines l JOIN calendar_connections c ON c.id = l.connection_id
              WHERE l.provider_id = $1 AND ($2 IS NULL OR l.connection_id = $2)
              ORDER BY l.ended_at DESC, l.id DESC LIMIT $3 OFFSET $4"
         )

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as the tests themselves do")]
 
 mod api_tokens;
+mod keys;
 mod people;
+mod stamps;
 mod support;
+mod transfer;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -118,6 +121,7 @@ fn plan(calendar: CalendarId, expected: Option<&str>, upserts: Vec<ObservedEvent
         calendar,
         expected_cursor: expected.map(str::to_owned),
         counts: Counts { added: upserts.len(), ..Counts::default() },
+        touched: upserts.iter().map(|event| event.id.clone()).collect(),
         upserts,
         remove: Vec::new(),
         hold: Vec::new(),
@@ -136,6 +140,7 @@ fn report(at: DateTime<Utc>, outcome: Outcome, added: usize) -> RoundReport {
         requests: 2,
         refreshes: 0,
         delays: (0, 0),
+        advances: Vec::new(),
         next_sync_at: at + TimeDelta::minutes(5),
         not_before: None,
         list_doubted: false,

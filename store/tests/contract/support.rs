@@ -45,23 +45,54 @@ pub async fn on_both(test: impl AsyncFn(&Fixture)) {
         .unwrap();
 }
 
-async fn open(url: &str, key: &str) -> Database {
-    let ids = Arc::new(Ids::seeded(Arc::new(SystemClock), 7));
-    let key = (key.to_owned(), SecretBox::new(Box::new(vec![7; 32])));
-    let keys = Arc::new(Keyring::new([key], ids.clone()).unwrap());
+/// `keys`: ids and the byte that each key is made of, the current one first.
+async fn open(url: &str, keys: &[(&str, u8)]) -> Database {
+    let ids = Arc::new(Ids::seeded(Arc::new(SystemClock), 7 + keys.len() as u64));
+    let key = |(id, byte): &(&str, u8)| ((*id).to_owned(), SecretBox::new(Box::new(vec![*byte; 32])));
+    let keys = Arc::new(Keyring::new(keys.iter().map(key), ids.clone()).unwrap());
     let options = Options { url: url.to_owned(), connections: 8 };
     Database::open(&options, keys, ids).await.unwrap()
 }
 
 impl Fixture {
     async fn open(url: &str) -> Self {
-        let db = open(url, "test").await;
+        let db = open(url, &[("test", 7)]).await;
         Self { db, url: url.to_owned(), raw: sqlx::AnyPool::connect(url).await.unwrap() }
     }
 
     /// The same data, opened without the key that sealed it.
     pub async fn with_another_key(&self) -> Database {
-        open(&self.url, "another").await
+        self.with_keys(&[("another", 7)]).await
+    }
+
+    /// The same data, opened with these keys, the current one first. `test`, made of 7, sealed it.
+    pub async fn with_keys(&self, keys: &[(&str, u8)]) -> Database {
+        open(&self.url, keys).await
+    }
+
+    /// Another database, opened as the product opens its own.
+    pub async fn with_keys_at(&self, url: &str) -> Database {
+        open(url, &[("test", 7)]).await
+    }
+
+    /// Changes what is stored, from outside.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.raw).await.unwrap().rows_affected()
+    }
+
+    /// Table and column of all columns of bytes in the schema that are no ids.
+    pub async fn columns_of_bytes(&self) -> Vec<(String, String)> {
+        let sql = if self.is_sqlite() {
+            // Here ids are bytes too; they are told by their names.
+            "SELECT CAST(m.name AS TEXT), CAST(c.name AS TEXT) FROM sqlite_master m
+             JOIN pragma_table_info(m.name) c
+             WHERE m.type = 'table' AND m.name <> '_sqlx_migrations' AND c.type = 'BLOB'
+               AND c.name <> 'id' AND substr(c.name, -3) <> '_id' AND c.name <> 'reconnects'"
+        } else {
+            "SELECT table_name::text, column_name::text FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations' AND data_type = 'bytea'"
+        };
+        sqlx::query_as(sql).fetch_all(&self.raw).await.unwrap()
     }
 
     async fn close(&self) {
@@ -114,8 +145,7 @@ impl Fixture {
 
     /// How many rounds each row of the log stands for, oldest first.
     pub async fn log_rounds(&self, provider: ProviderId) -> Vec<i64> {
-        let sql =
-            "SELECT CAST(rounds AS TEXT) FROM calendar_sync_logs WHERE provider_id = $1 ORDER BY started_at";
+        let sql = "SELECT CAST(rounds AS TEXT) FROM calendar_sync_log_lines WHERE provider_id = $1 ORDER BY started_at";
         self.texts(sql, provider).await.iter().map(|row| row[0].parse().unwrap()).collect()
     }
 

@@ -10,7 +10,8 @@ use simone_sync::event::ObservedEvent;
 use simone_sync::import::PullPlan;
 use simone_sync::platform::RemoteCalendar;
 use simone_sync::ports::{
-    Derived, KnownEvent, Lease, PullTarget, RoundInput, RoundStore, StoreError, StoreResult, UnreadableSeries,
+    Derived, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, StoreError, StoreResult,
+    UnreadableSeries,
 };
 use simone_sync::round::RoundReport;
 use std::collections::HashMap;
@@ -57,6 +58,10 @@ impl RoundStore for GatedStore {
         until: DateTime<Utc>,
     ) -> StoreResult<()> {
         self.through("hold_lease", self.database.hold_lease(lease, now, until)).await
+    }
+
+    async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()> {
+        self.through("note_progress", self.database.note_progress(lease, progress)).await
     }
 
     async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput> {

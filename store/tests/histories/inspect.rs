@@ -103,7 +103,7 @@ impl Inspect {
                     leased_until, wanted, covered, failures, next_sync_at, last_synced_at, calendars_listed_at,
                     (SELECT a.not_before FROM calendar_accounts a WHERE a.platform = c.platform
                      AND a.account_id = c.account_id) AS not_before,
-                    (SELECT COUNT(*) FROM calendar_sync_logs l WHERE l.connection_id = c.id) AS rounds
+                    (SELECT COUNT(*) FROM calendar_sync_log_lines l WHERE l.connection_id = c.id) AS rounds
              FROM calendar_connections c WHERE provider_id = $1 ORDER BY id",
             provider
         )

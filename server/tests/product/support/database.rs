@@ -51,6 +51,25 @@ impl Database {
         Self { kind, url, name, raw }
     }
 
+    /// A database of SQLite that is there already: a copy.
+    pub fn of_file(file: &Path) -> Self {
+        sqlx::any::install_default_drivers();
+        let url = format!("sqlite:{}", file.display());
+        let raw = sqlx::any::AnyPoolOptions::new().max_connections(2).connect_lazy(&url).unwrap();
+        Self { kind: Kind::Sqlite, url, name: String::new(), raw }
+    }
+
+    /// The same database, looked at anew.
+    pub fn reopened(&self) -> Self {
+        let raw = sqlx::any::AnyPoolOptions::new().max_connections(2).connect_lazy(&self.url).unwrap();
+        Self { kind: self.kind, url: self.url.clone(), name: self.name.clone(), raw }
+    }
+
+    /// Ends our own looking at it: it is to be nobody's.
+    pub async fn leave_alone(&self) {
+        self.raw.close().await;
+    }
+
     /// At the end of a test that went well; what a failed one leaves goes with the throw-away server.
     pub async fn remove(&self) {
         self.raw.close().await;

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod database;
+pub mod events;
 pub mod html;
 pub mod product;
 pub mod simulator;

@@ -22,6 +22,8 @@ pub struct Product {
     variables: Vec<(String, String)>,
     log: PathBuf,
     process: Option<Child>,
+    /// Whether the size of its files can be limited while it runs.
+    limitable: bool,
 }
 
 impl Product {
@@ -54,7 +56,15 @@ impl Product {
 
     pub fn new(name: &str, folder: &Path, url: Url, arguments: Vec<String>) -> Self {
         let log = folder.join(format!("{name}.log"));
-        Self { url, folder: folder.to_owned(), arguments, variables: Vec::new(), log, process: None }
+        Self {
+            url,
+            folder: folder.to_owned(),
+            arguments,
+            variables: Vec::new(),
+            log,
+            process: None,
+            limitable: false,
+        }
     }
 
     /// Sets a variable of its environment from the next start on.
@@ -63,9 +73,29 @@ impl Product {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// From the next start on [`Product::fill_disk`] works.
+    pub fn limitable(&mut self) {
+        self.limitable = true;
+    }
+
+    /// Nothing more can be written into any file, until there is space again.
+    pub fn fill_disk(&self, full: bool) {
+        let process = self.process.as_ref().expect("it runs").id().to_string();
+        let limit = if full { "--fsize=0:unlimited" } else { "--fsize=unlimited:unlimited" };
+        let told = Command::new("prlimit").args(["--pid", &process, limit]).status().expect("`prlimit` runs");
+        assert!(told.success(), "the limit could not be set");
+    }
+
     /// A command in its environment, in an empty one otherwise.
     fn command(&self, arguments: &[String]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_simone"));
+        let mut command = if self.limitable {
+            // What exceeds the limit is to fail as on a full disk, not to end the process.
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_simone")]);
+            shell
+        } else {
+            Command::new(env!("CARGO_BIN_EXE_simone"))
+        };
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SIMONE_"))
         {
             command.env_remove(name);
@@ -90,9 +120,17 @@ impl Product {
     /// Begins to run, and returns at once.
     pub fn spawn(&mut self) {
         assert!(self.process.is_none(), "it runs already");
-        let log: File =
+        let mut log: File =
             OpenOptions::new().create(true).append(true).open(&self.log).expect("a log can be written");
         let mut command = self.command(&self.arguments);
+        if self.limitable {
+            // Not a file of its own, so that it can still say something.
+            let (mut said, ours) = std::io::pipe().expect("there are pipes");
+            let errors = ours.try_clone().expect("a pipe has two ends");
+            self.process = Some(command.stdout(ours).stderr(errors).spawn().expect("the program starts"));
+            std::thread::spawn(move || std::io::copy(&mut said, &mut log));
+            return;
+        }
         let errors = log.try_clone().expect("a log can be written twice");
         self.process = Some(command.stdout(log).stderr(errors).spawn().expect("the program starts"));
     }

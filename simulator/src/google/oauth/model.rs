@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::scopes;
 use crate::google::model::{Account, Google, secret};
 
-/// Seconds that an access token lives.
-pub(crate) const ACCESS_SECONDS: i64 = 3599;
 /// Minutes that an authorization code lives.
 const CODE_MINUTES: i64 = 10;
 /// Live refresh tokens per account and client; the oldest is dropped silently.
@@ -153,15 +151,16 @@ impl Google {
             .map(|grant| grant.account.clone())
     }
 
-    pub fn access_token(&self, token: &str, now: DateTime<Utc>) -> Option<&AccessToken> {
+    /// A live token, and whether a control handed it out.
+    pub fn access_token(&self, token: &str, now: DateTime<Utc>) -> Option<(&AccessToken, bool)> {
         self.grants
             .iter()
-            .flat_map(|grant| &grant.access)
-            .find(|access| access.token == token && now < access.expires)
+            .flat_map(|grant| grant.access.iter().map(|access| (access, grant.by_control)))
+            .find(|(access, _)| access.token == token && now < access.expires)
     }
 
     pub fn account_of_token(&self, token: &str, now: DateTime<Utc>) -> Option<(&Account, &AccessToken)> {
-        let token = self.access_token(token, now)?;
+        let (token, _) = self.access_token(token, now)?;
         Some((self.account(&token.account)?, token))
     }
 
@@ -206,6 +205,7 @@ impl Google {
         by_control: bool,
     ) -> String {
         let token = format!("ya29.a0{}", secret(rng, 160));
+        let expires = now + TimeDelta::seconds(self.settings.access_token_seconds.into());
         let grant = self.grant(account, client, by_control);
         // Nobody asks whose a token was that died long ago.
         grant.access.retain(|access| now - access.expires < TimeDelta::days(1));
@@ -214,7 +214,7 @@ impl Google {
             account: account.to_owned(),
             client: client.to_owned(),
             scopes: scopes.clone(),
-            expires: now + TimeDelta::seconds(ACCESS_SECONDS),
+            expires,
         });
         token
     }
@@ -278,6 +278,12 @@ impl Google {
     pub fn end_grant(&mut self, at: usize) {
         let grant = self.grants.remove(at);
         self.dead.extend(grant.refresh.into_iter().map(|refresh| refresh.token));
+        // Push messages end without notice (8.3).
+        self.channels.retain(|channel| {
+            channel.account != grant.account
+                || channel.client != grant.client
+                || channel.by_control != grant.by_control
+        });
         // A code that was not exchanged yet dies with the rest.
         self.codes.retain(|_, code| code.account != grant.account || code.client != grant.client);
     }

@@ -1,30 +1,9 @@
 //! Scopes: which exist, how they are written, how the consent page words them (2.8).
 
+use crate::google::schema;
 use crate::html::Language;
 
 const PREFIX: &str = "https://www.googleapis.com/auth/";
-
-/// Calendar scopes, without their prefix.
-const CALENDAR: [&str; 18] = [
-    "calendar",
-    "calendar.readonly",
-    "calendar.acls",
-    "calendar.acls.readonly",
-    "calendar.app.created",
-    "calendar.calendarlist",
-    "calendar.calendarlist.readonly",
-    "calendar.calendars",
-    "calendar.calendars.readonly",
-    "calendar.events",
-    "calendar.events.readonly",
-    "calendar.events.freebusy",
-    "calendar.events.owned",
-    "calendar.events.owned.readonly",
-    "calendar.events.public.readonly",
-    "calendar.freebusy",
-    "calendar.settings.readonly",
-    "calendar.addons.execute",
-];
 
 pub(crate) const EVERYTHING: &str = "https://www.googleapis.com/auth/calendar";
 pub(crate) const EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
@@ -43,7 +22,8 @@ pub(crate) fn canonical(scope: &str) -> Option<String> {
         }
         _ => {
             let name = scope.strip_prefix(PREFIX)?;
-            CALENDAR.contains(&name).then(|| scope.to_owned())
+            (schema::scope_wording(name).is_some() || name == "calendar.addons.execute")
+                .then(|| scope.to_owned())
         }
     }
 }
@@ -53,44 +33,70 @@ pub(crate) fn is_optional(scope: &str) -> bool {
     !matches!(scope, "openid" | EMAIL | PROFILE)
 }
 
+/// As the consent page says it; in English as Google's description of the API does.
 pub(crate) fn wording(scope: &str, language: Language) -> String {
     let name = scope.strip_prefix(PREFIX).unwrap_or(scope);
-    let (french, english) = match name {
-        "calendar" => (
+    let english = match name {
+        "openid" => "Associate you with your personal info",
+        "userinfo.email" => "See your email address",
+        "userinfo.profile" => "See your personal info",
+        other => schema::scope_wording(other).unwrap_or(other),
+    };
+    let french = match name {
+        "openid" => "Vous associer à vos données personnelles",
+        "userinfo.email" => "Voir votre adresse e-mail",
+        "userinfo.profile" => "Voir vos informations personnelles",
+        "calendar" => {
             "Voir, modifier, partager et supprimer définitivement tous les agendas auxquels vous avez accès via Google \
-             Agenda",
-            "See, edit, share, and permanently delete all the calendars you can access using Google Calendar",
-        ),
-        "calendar.readonly" => (
-            "Voir et télécharger les agendas auxquels vous avez accès via Google Agenda",
-            "See and download any calendar you can access using your Google Calendar",
-        ),
-        "calendar.events" => (
-            "Voir et modifier les événements de tous vos agendas",
-            "View and edit events on all your calendars",
-        ),
-        "calendar.events.readonly" => {
-            ("Voir les événements de tous vos agendas", "View events on all your calendars")
+             Agenda"
         }
-        "calendar.events.owned" => (
-            "Voir, créer, modifier et supprimer les événements des agendas Google qui vous appartiennent",
-            "See, create, change, and delete events on Google calendars you own",
-        ),
-        "calendar.calendarlist.readonly" => (
-            "Voir la liste des agendas Google auxquels vous êtes abonné",
-            "See the list of Google calendars you’re subscribed to",
-        ),
-        "calendar.calendarlist" => (
-            "Voir, ajouter et supprimer les agendas Google auxquels vous êtes abonné",
-            "See, add, and remove Google calendars you’re subscribed to",
-        ),
-        "calendar.freebusy" => {
-            ("Voir vos disponibilités dans vos agendas", "View your availability in your calendars")
+        "calendar.readonly" => "Voir et télécharger les agendas auxquels vous avez accès via Google Agenda",
+        "calendar.acls" => {
+            "Voir et modifier les autorisations de partage des agendas Google qui vous appartiennent"
         }
-        "openid" => ("Vous associer à vos données personnelles", "Associate you with your personal info"),
-        "userinfo.email" => ("Voir votre adresse e-mail", "See your email address"),
-        "userinfo.profile" => ("Voir vos informations personnelles", "See your personal info"),
-        other => (other, other),
+        "calendar.acls.readonly" => {
+            "Voir les autorisations de partage des agendas Google qui vous appartiennent"
+        }
+        "calendar.app.created" => {
+            "Créer des agendas Google secondaires, et y voir, créer, modifier et supprimer des événements"
+        }
+        "calendar.calendarlist" => "Voir, ajouter et supprimer les agendas Google auxquels vous êtes abonné",
+        "calendar.calendarlist.readonly" => "Voir la liste des agendas Google auxquels vous êtes abonné",
+        "calendar.calendars" => {
+            "Voir et modifier les propriétés des agendas Google auxquels vous avez accès, et créer des agendas secondaires"
+        }
+        "calendar.calendars.readonly" => {
+            "Voir le titre, la description, le fuseau horaire et les autres propriétés des agendas Google auxquels vous \
+             avez accès"
+        }
+        "calendar.events" => "Voir et modifier les événements de tous vos agendas",
+        "calendar.events.readonly" => "Voir les événements de tous vos agendas",
+        "calendar.events.freebusy" => {
+            "Voir les disponibilités dans les agendas Google auxquels vous avez accès"
+        }
+        "calendar.events.owned" => {
+            "Voir, créer, modifier et supprimer les événements des agendas Google qui vous appartiennent"
+        }
+        "calendar.events.owned.readonly" => "Voir les événements des agendas Google qui vous appartiennent",
+        "calendar.events.public.readonly" => "Voir les événements des agendas publics",
+        "calendar.freebusy" => "Voir vos disponibilités dans vos agendas",
+        "calendar.settings" => "Voir et modifier vos paramètres Google Agenda",
+        "calendar.settings.readonly" => "Voir vos paramètres Google Agenda",
+        _ => english,
     };
     language.pick(french, english).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_is_worded_in_both_languages() {
+        for scope in schema::scope_names() {
+            let name = scope.strip_prefix(PREFIX).unwrap();
+            assert_ne!(wording(scope, Language::English), name, "{scope}");
+            assert_ne!(wording(scope, Language::French), wording(scope, Language::English), "{scope}");
+        }
+    }
 }

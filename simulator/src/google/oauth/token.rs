@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::authorize::is_verifier;
-use super::model::{ACCESS_SECONDS, Challenge};
+use super::model::Challenge;
 use super::scopes;
 use crate::faults::{Kind, Struck};
 use crate::google::reply::Query;
@@ -202,7 +202,7 @@ fn tokens(
     let access = world.google.issue_access(now, &mut world.rng, account, client, scopes, by_control);
     let mut body = json!({
         "access_token": access,
-        "expires_in": ACCESS_SECONDS,
+        "expires_in": world.google.settings.access_token_seconds,
         "scope": scopes.iter().cloned().collect::<Vec<_>>().join(" "),
         "token_type": "Bearer",
     });
@@ -232,7 +232,7 @@ fn id_token(
         "aud": client,
         "sub": account.sub,
         "iat": now,
-        "exp": now + ACCESS_SECONDS + 1,
+        "exp": now + 3600,
     });
     if scopes.contains(scopes::EMAIL) {
         claims["email"] = account.email.as_str().into();
@@ -279,10 +279,11 @@ pub(crate) async fn revoke(
 ) -> Response {
     let form = Query::parse(std::str::from_utf8(&body).ok());
     let query = Query::parse(query.as_deref());
-    let Some(token) = form.get("token").or_else(|| query.get("token")) else {
+    let mut world = simulator.world();
+    let by_query = query.get("token").filter(|_| world.google.settings.revoke_by_query);
+    let Some(token) = form.get("token").or(by_query) else {
         return bad("invalid_request", "Missing required parameter: token").into_response();
     };
-    let mut world = simulator.world();
     let now = world.now();
     if world.google.revoke(token, now) {
         answer(StatusCode::OK, json!({}))

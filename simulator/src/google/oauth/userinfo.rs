@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -82,11 +83,16 @@ fn who(simulator: &Simulator, query: Option<&str>, headers: &HeaderMap) -> Optio
 pub(crate) async fn token_info(
     State(simulator): State<Arc<Simulator>>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
     let query = Query::parse(query.as_deref());
+    let form = Query::parse(std::str::from_utf8(&body).ok());
     let world = simulator.world();
     let now = world.now();
-    let found = query.get("access_token").and_then(|token| world.google.account_of_token(token, now));
+    // Clients name the token in each of these ways.
+    let token = query.get("access_token").or_else(|| form.get("access_token")).or_else(|| bearer(&headers));
+    let found = token.and_then(|token| world.google.account_of_token(token, now));
     let Some((account, token)) = found else {
         let body = json!({"error": "invalid_token", "error_description": "Invalid Value"});
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();

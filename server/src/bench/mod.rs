@@ -1,0 +1,26 @@
+//! `simone bench`: what the product costs, one JSON object a line. Made for release builds.
+
+mod import;
+mod meter;
+mod pages;
+mod simulator;
+
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Rounds of one connection: a first import, one in which nothing happened, one with ten changes.
+    Import(import::Options),
+    /// Bytes and time to the first byte of each page, for a provider with a busy week.
+    Pages(pages::Options),
+}
+
+pub(crate) async fn run(bench: Bench) -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        tracing::warn!("this is a debug build: the figures say little (cargo run --release -- bench …)");
+    }
+    match bench {
+        Bench::Import(options) => import::run(options).await,
+        Bench::Pages(options) => pages::run(options).await,
+    }
+}
