@@ -13,6 +13,9 @@ pub enum Icon {
     Log,
     Notices,
     Account,
+    People,
+    Operators,
+    Key,
 }
 
 pub fn icon(icon: Icon) -> AnyView {
@@ -23,6 +26,11 @@ pub fn icon(icon: Icon) -> AnyView {
         }
         Icon::Log => "M9 6h11M9 12h11M9 18h11M4 6h.01M4 12h.01M4 18h.01",
         Icon::Notices => "M6 16V10a6 6 0 0 1 12 0v6l2 2H4zM10 21h4",
+        Icon::People => {
+            "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21a7 7 0 0 1 14 0M16 3.5a4 4 0 0 1 0 7M18 14.5a7 7 0 0 1 4 6.5"
+        }
+        Icon::Operators => "M12 3l8 3v6c0 5-3.5 8-8 9-4.5-1-8-4-8-9V6zM9 12l2 2 4-4",
+        Icon::Key => "M15 9a6 6 0 1 0-5.7 6L12 18h3v3h3v-3l2-2-5-5zM7 8h.01",
         Icon::Account => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21a8 8 0 0 1 16 0",
     };
     view! {

@@ -65,6 +65,25 @@ pub enum Flash {
         share: bool,
     },
     NoticesRead,
+    SessionEnded,
+    OthersEnded,
+    /// Language and zone are chosen; the calendars come next.
+    Ready,
+    Invited {
+        name: String,
+    },
+    InvitedAgain,
+    /// Several invitations have just been sent.
+    InvitedEnough,
+    /// A provider's erasure is under way.
+    ErasureWished,
+    OperatorMade {
+        name: String,
+    },
+    OperatorWithdrawn,
+    TokenWithdrawn,
+    /// The last operator stays one.
+    LastOperator,
     /// What the action named is not there, or is not this provider's.
     Missing,
     /// Something failed on our side.
@@ -74,7 +93,15 @@ pub enum Flash {
 impl Flash {
     /// Whether it tells of something that did not work.
     pub const fn is_bad(&self) -> bool {
-        matches!(self, Self::NotConnected { .. } | Self::SyncFailed { .. } | Self::Missing | Self::Failed)
+        matches!(
+            self,
+            Self::NotConnected { .. }
+                | Self::SyncFailed { .. }
+                | Self::InvitedEnough
+                | Self::LastOperator
+                | Self::Missing
+                | Self::Failed
+        )
     }
 
     pub fn words(&self, lang: Lang) -> String {
@@ -136,6 +163,17 @@ impl Flash {
             Self::TitlesShared { share: true } => text!(lang, sharing.on),
             Self::TitlesShared { share: false } => text!(lang, sharing.off),
             Self::NoticesRead => text!(lang, flash.read),
+            Self::Ready => text!(lang, flash.ready),
+            Self::SessionEnded => text!(lang, flash.session_ended),
+            Self::OthersEnded => text!(lang, flash.others_ended),
+            Self::Invited { name } => text!(lang, flash.invited, name = name.as_str()),
+            Self::InvitedAgain => text!(lang, flash.invited_again),
+            Self::InvitedEnough => text!(lang, flash.invited_enough),
+            Self::ErasureWished => text!(lang, flash.erasure_wished),
+            Self::OperatorMade { name } => text!(lang, flash.operator_made, name = name.as_str()),
+            Self::OperatorWithdrawn => text!(lang, flash.operator_withdrawn),
+            Self::TokenWithdrawn => text!(lang, flash.token_withdrawn),
+            Self::LastOperator => text!(lang, flash.last_operator),
             Self::Missing => text!(lang, flash.missing),
             Self::Failed => text!(lang, flash.failed),
         }

@@ -5,8 +5,12 @@
 
 mod actions;
 mod components;
+mod desk;
+mod device;
+mod export;
 pub mod flash;
 pub mod format;
+mod forms;
 pub mod guard;
 mod login;
 mod page;
@@ -27,4 +31,4 @@ pub use login::ClientAddress;
 pub use render::{LIVE_PATH, STYLE_PATH};
 pub use router::{not_found, router};
 pub use session::Session;
-pub use state::{AppState, Connector, Demo, Parts};
+pub use state::{AppState, Connector, Demo, DemoOperator, Parts};

@@ -244,7 +244,7 @@ pub fn flash_note(lang: Lang, flash: Option<&Flash>) -> AnyView {
 }
 
 /// `leptos_meta` writes a title as it stands, and it may name an account.
-fn document_title(title: &str) -> String {
+pub fn document_title(title: &str) -> String {
     format!("{} · Simone", title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
 }
 
@@ -265,10 +265,11 @@ pub fn frame_problem(problem: Problem) -> AnyView {
     plain_frame(screen.title, lang, screen.body).into_any()
 }
 
-fn problem_screen(lang: Lang, problem: Problem) -> Screen {
+pub fn problem_screen(lang: Lang, problem: Problem) -> Screen {
     let (title, words) = match problem {
         Problem::NotFound => (text!(lang, error.not_found_title), text!(lang, error.not_found)),
         Problem::Forbidden => (text!(lang, error.forbidden_title), text!(lang, error.forbidden)),
+        Problem::Operators => (text!(lang, error.operators_title), text!(lang, error.operators)),
         Problem::Bad => (text!(lang, error.bad_title), text!(lang, error.bad)),
         Problem::TooLarge => (text!(lang, error.large_title), text!(lang, error.large)),
         Problem::Unavailable => (text!(lang, error.unavailable_title), text!(lang, error.unavailable)),

@@ -51,6 +51,10 @@ pub fn App() -> impl IntoView {
     let calendars = (StaticSegment("settings"), StaticSegment("calendars"));
     let account = (StaticSegment("settings"), StaticSegment("account"));
     let connection = (calendars, ParamSegment("connection"));
+    let oversight = StaticSegment("oversight");
+    let provider = (oversight, StaticSegment("providers"), ParamSegment("provider"));
+    let operators = (oversight, StaticSegment("operators"));
+    let tokens = (oversight, StaticSegment("tokens"));
     view! {
         <Router>
             <Routes fallback=|| ()>
@@ -76,6 +80,32 @@ pub fn App() -> impl IntoView {
                 />
                 <Route path=account view=account::AccountPage ssr=SsrMode::Async/>
                 <Route path=(account, StaticSegment("zone")) view=account::ZonePage ssr=SsrMode::Async/>
+                <Route path=(account, StaticSegment("erase")) view=leaving::LeavingPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("welcome") view=welcome::WelcomePage ssr=SsrMode::Async/>
+                <Route path=oversight view=oversight::providers::ProvidersPage ssr=SsrMode::Async/>
+                <Route path=provider view=oversight::provider::ProviderPage ssr=SsrMode::Async/>
+                <Route path=(provider, StaticSegment("erase")) view=oversight::provider::ErasePage ssr=SsrMode::Async/>
+                <Route path=(oversight, StaticSegment("invite")) view=oversight::person::InvitePage ssr=SsrMode::Async/>
+                <Route path=operators view=oversight::operators::OperatorsPage ssr=SsrMode::Async/>
+                <Route path=(operators, StaticSegment("new")) view=oversight::person::NewOperatorPage ssr=SsrMode::Async/>
+                <Route
+                    path=(operators, ParamSegment("operator"), StaticSegment("withdraw"))
+                    view=oversight::operators::WithdrawOperatorPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=tokens view=oversight::tokens::TokensPage ssr=SsrMode::Async/>
+                <Route path=(tokens, StaticSegment("new")) view=oversight::tokens::NewTokenPage ssr=SsrMode::Async/>
+                <Route
+                    path=(tokens, ParamSegment("token"), StaticSegment("withdraw"))
+                    view=oversight::tokens::WithdrawTokenPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=(oversight, StaticSegment("audit")) view=oversight::audit::AuditPage ssr=SsrMode::Async/>
+                <Route
+                    path=(oversight, StaticSegment("account"))
+                    view=oversight::account::OperatorAccountPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=StaticSegment("sync-log") view=sync_log::SyncLogPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("sync-log"), ParamSegment("round"))
@@ -119,6 +149,8 @@ pub enum Problem {
     NotFound,
     /// Not from one of our own pages.
     Forbidden,
+    /// For operators, and nobody else.
+    Operators,
     /// Malformed.
     Bad,
     TooLarge,
@@ -134,7 +166,7 @@ pub enum Problem {
 impl Problem {
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Operators => StatusCode::NOT_FOUND,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Bad => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -179,7 +211,8 @@ pub async fn render_page(
     document_response(state, parts, move || pages::login::login_view(form.clone()), status).await
 }
 
-async fn document_response<V: IntoView + 'static>(
+/// A page that answers a form.
+pub async fn document_response<V: IntoView + 'static>(
     state: &AppState,
     parts: &Parts,
     body: impl Fn() -> V + Clone + Send + Sync + 'static,

@@ -1,6 +1,8 @@
 //! The pages and actions as one axum router, with what stands around each of them.
 
 use crate::actions;
+use crate::export;
+use crate::forms;
 use crate::guard::{in_turn, whole_body};
 use crate::login;
 use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
@@ -42,9 +44,13 @@ pub fn router(state: AppState, more: Router) -> Router {
         .route("/login", post(login::ask))
         .route("/login/demo", post(login::enter_demo))
         .route("/login/{token}", post(login::follow))
+        .route("/settings/account/export", get(export::download))
+        .route("/oversight/invite", post(forms::invite))
+        .route("/oversight/operators/new", post(forms::add_operator))
+        .route("/oversight/tokens/new", post(forms::make_token))
         .route("/connect/{platform}", post(actions::connect::connect))
         .layer(from_fn(plain_actions))
-        .layer(from_fn(require_login));
+        .layer(from_fn_with_state(state.clone(), require_login));
     Router::new()
         .merge(pages)
         .merge(more.with_state(()))
@@ -112,7 +118,8 @@ async fn no_foreign_referer(request: Request<Body>, next: Next) -> Response {
 /// errors in the address. Without these two headers they answer plainly: a redirect that the action asked for, or an
 /// error, which can only be a malformed form.
 async fn plain_actions(mut request: Request<Body>, next: Next) -> Response {
-    if !request.uri().path().starts_with("/actions/") {
+    let path = request.uri().path();
+    if !path.starts_with("/actions/") && !path.starts_with("/oversight/actions/") {
         return next.run(request).await;
     }
     request.headers_mut().remove(REFERER);

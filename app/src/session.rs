@@ -1,19 +1,21 @@
 //! Sessions: who is at the other end, and what the next page says to them.
 
+use crate::device;
 use crate::flash::Flash;
+use crate::render::{Problem, problem_page};
 use crate::state::AppState;
 use crate::texts::cookie;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use simone_booking::{Provider, ProviderId};
-use simone_store::sessions::{SESSION_LIFETIME, TokenHash, VISIT_LIFETIME, token_hash};
+use simone_booking::{Operator, Provider, ProviderId};
+use simone_store::sessions::{SESSION_LIFETIME, TokenHash, VISIT_LIFETIME, Who, token_hash};
 use simone_sync::ports::StoreResult;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,8 +23,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone)]
 pub struct Session {
     key: TokenHash,
-    /// Who is logged in.
+    /// Who is logged in, as a provider, as an operator, or as both.
     pub provider: Option<Provider>,
+    pub operator: Option<Operator>,
     pub created_at: DateTime<Utc>,
     /// What the page that is being made says.
     pub shown: Option<Flash>,
@@ -33,6 +36,8 @@ struct Shared {
     state: AppState,
     /// A visitor's token, which the browser does not have yet.
     fresh: Option<String>,
+    /// What a session that begins here is called in the list.
+    device: Option<String>,
     cookie: Mutex<Option<HeaderValue>>,
 }
 
@@ -42,9 +47,19 @@ impl Session {
         &self.key
     }
 
-    /// Who is logged in.
+    /// Who is logged in as a provider.
     pub fn provider_id(&self) -> Option<ProviderId> {
         self.provider.as_ref().map(|provider| provider.id)
+    }
+
+    /// Whose it is.
+    pub fn who(&self) -> Who {
+        Who { provider: self.provider_id(), operator: self.operator.as_ref().map(|operator| operator.id) }
+    }
+
+    /// How the store names it.
+    pub const fn token_hash(&self) -> &TokenHash {
+        &self.key
     }
 
     /// Leaves a message for the next page.
@@ -62,27 +77,39 @@ impl Session {
         }
     }
 
-    /// Begins a session of the provider under a token of its own, so that one planted before logging in is worth
-    /// nothing, and ends this one.
-    pub async fn log_in(&self, provider: &Provider) -> StoreResult<()> {
+    /// Begins a session of that person under a token of its own, so that one planted before logging in is worth
+    /// nothing, and ends this one. `welcome`: their name, for the next page to greet them. `false`: they are no longer there.
+    pub async fn log_in(&self, who: Who, welcome: Option<&str>) -> StoreResult<bool> {
         let state = &self.shared.state;
         let token = new_token(state);
-        let welcome = Flash::Welcome { name: provider.name.split(' ').next().unwrap_or_default().to_owned() };
-        let welcome = serde_json::to_string(&welcome).expect("a flash is plain values");
-        state.db.start_session(&token_hash(&token), provider.id, Some(&welcome), state.clock.now()).await?;
+        let welcome = welcome.map(|name| {
+            let flash = Flash::Welcome { name: name.split(' ').next().unwrap_or_default().to_owned() };
+            serde_json::to_string(&flash).expect("a flash is plain values")
+        });
+        let (hash, device, now) = (token_hash(&token), self.shared.device.as_deref(), state.clock.now());
+        if !state.db.start_session(&hash, who, device, welcome.as_deref(), now).await? {
+            return Ok(false);
+        }
         state.db.end_session(&self.key).await?;
         self.set_cookie(&token, SESSION_LIFETIME.num_seconds());
+        Ok(true)
+    }
+
+    /// Ends this session, or all of the person's.
+    pub async fn log_out(&self, everywhere: bool) -> StoreResult<()> {
+        let who = self.who();
+        if everywhere && who != Who::default() {
+            self.shared.state.db.end_all_sessions(who, None).await?;
+        } else {
+            self.shared.state.db.end_session(&self.key).await?;
+        }
+        self.forget();
         Ok(())
     }
 
-    /// Ends this session, or all of the provider's.
-    pub async fn log_out(&self, everywhere: bool) -> StoreResult<()> {
-        match self.provider_id() {
-            Some(provider) if everywhere => self.shared.state.db.end_all_sessions(provider).await?,
-            _ => self.shared.state.db.end_session(&self.key).await?,
-        }
+    /// Tells the browser that its session has ended.
+    pub fn forget(&self) {
         self.set_cookie("", 0);
-        Ok(())
     }
 
     fn set_cookie(&self, token: &str, seconds: i64) {
@@ -111,7 +138,10 @@ fn new_token(state: &AppState) -> String {
 
 async fn find(state: &AppState, headers: &HeaderMap) -> StoreResult<(Session, Option<String>)> {
     let now = state.clock.now();
-    let shared = |fresh| Arc::new(Shared { state: state.clone(), fresh, cookie: Mutex::default() });
+    let device = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).and_then(device::label);
+    let shared = |fresh| {
+        Arc::new(Shared { state: state.clone(), fresh, device: device.clone(), cookie: Mutex::default() })
+    };
     // A token has 43 characters; nothing else is worth a query.
     let token = cookie(headers, cookie_name(state.is_https())).filter(|token| token.len() == 43);
     if let Some(token) = token {
@@ -121,6 +151,7 @@ async fn find(state: &AppState, headers: &HeaderMap) -> StoreResult<(Session, Op
             let session = Session {
                 key,
                 provider: stored.provider,
+                operator: stored.operator,
                 created_at: stored.created_at,
                 shown: flash.as_deref().and_then(|flash| serde_json::from_str(flash).ok()),
                 shared: shared(None),
@@ -132,6 +163,7 @@ async fn find(state: &AppState, headers: &HeaderMap) -> StoreResult<(Session, Op
     let session = Session {
         key: token_hash(&token),
         provider: None,
+        operator: None,
         created_at: now,
         shown: None,
         shared: shared(Some(token)),
@@ -165,21 +197,35 @@ pub async fn sessions(State(state): State<AppState>, mut request: Request<Body>,
 /// message for the next page waits for that.
 pub const REFRESH: &str = "simone-refresh";
 
-/// Sends who is not logged in to log in, and then back.
-pub async fn require_login(request: Request<Body>, next: Next) -> Response {
+/// Sends who is not logged in to log in, and then back; who is not an operator is shown nothing of their pages, and who
+/// is nothing else only those.
+pub async fn require_login(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {
     let path = request.uri().path();
     let open = path == "/login" || path.starts_with("/login/") || path == "/actions/language";
-    let logged_in = request.extensions().get::<Session>().is_some_and(|session| session.provider.is_some());
-    if open || logged_in {
+    if open {
         return next.run(request).await;
     }
-    if request.method() == Method::GET {
+    let who = request.extensions().get::<Session>().map(Session::who).unwrap_or_default();
+    if who == Who::default() {
+        if request.method() != Method::GET {
+            return Redirect::to("/login").into_response();
+        }
         let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", wanted).finish();
-        Redirect::to(&format!("/login?{query}")).into_response()
-    } else {
-        Redirect::to("/login").into_response()
+        return Redirect::to(&format!("/login?{query}")).into_response();
     }
+    let oversight = path == "/oversight" || path.starts_with("/oversight/");
+    if oversight && who.operator.is_none() {
+        // The same for each address, whether there is something or not.
+        let (parts, _) = request.into_parts();
+        return problem_page(&state, &parts, Problem::Operators).await;
+    }
+    let anybodys =
+        matches!(path, "/actions/log-out" | "/actions/end-session" | "/actions/end-other-sessions");
+    if !oversight && !anybodys && who.provider.is_none() {
+        return Redirect::to("/oversight").into_response();
+    }
+    next.run(request).await
 }
 
 fn is_page(response: &Response) -> bool {

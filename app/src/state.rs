@@ -58,10 +58,20 @@ pub struct Demo {
     pub provider: String,
     /// Their name, as the button says it.
     pub name: String,
+    /// Whom the other one-click button lets in, if there is one.
+    pub operator: Option<DemoOperator>,
     /// The page that shows the e-mails that were sent.
     pub mailbox: Option<String>,
     /// Where the simulated calendars are edited.
     pub simulator: Option<String>,
+}
+
+/// The demonstration's operator.
+#[derive(Clone, Debug)]
+pub struct DemoOperator {
+    pub email: String,
+    /// As the button says it.
+    pub name: String,
 }
 
 /// Begins an authorization.

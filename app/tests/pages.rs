@@ -16,7 +16,7 @@ use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretBox;
-use simone_app::{AppState, Connector, Demo, Parts, Session};
+use simone_app::{AppState, Connector, Demo, DemoOperator, Parts, Session};
 use simone_booking::{Clock, ConnectionId, Ids, Locale, ProviderId, SystemClock};
 use simone_store::{Database, Keyring, NewProvider, Options};
 use simone_sync::connect::ConnectError;
@@ -90,6 +90,7 @@ impl Product {
         state.demo = Some(Demo {
             provider: "camille@simone.test".to_owned(),
             name: "Camille Moreau".to_owned(),
+            operator: Some(DemoOperator { email: "robin@simone.test".to_owned(), name: "Robin".to_owned() }),
             mailbox: None,
             simulator: None,
         });

@@ -39,6 +39,10 @@ macro_rules! typed_id {
 typed_id! {
     /// A professional who offers services.
     ProviderId,
+    /// Someone who looks after an installation.
+    OperatorId,
+    /// One place where somebody is logged in.
+    SessionId,
     /// One account of a provider on a platform.
     ConnectionId,
     /// One calendar of a connection (ours; the platform's own id is a string).

@@ -10,6 +10,6 @@ pub mod provider;
 
 pub use clock::{Clock, SystemClock};
 pub use horizon::Horizon;
-pub use id::{CalendarId, ConnectionId, Ids, ProviderId};
+pub use id::{CalendarId, ConnectionId, Ids, OperatorId, ProviderId};
 pub use interval::Interval;
-pub use provider::{Locale, Provider};
+pub use provider::{Locale, Operator, Provider};

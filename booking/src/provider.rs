@@ -1,6 +1,6 @@
-//! Who offers services.
+//! Who offers services, and who looks after the installation. A person may be both, under one e-mail address.
 
-use crate::ProviderId;
+use crate::{OperatorId, ProviderId};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,17 @@ pub struct Provider {
     pub name: String,
     pub email: String,
     /// The zone in which their days begin and end.
+    pub zone: Tz,
+    pub locale: Locale,
+}
+
+/// Someone who looks after the installation: its providers, its tokens, its log of who did what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    pub id: OperatorId,
+    pub name: String,
+    pub email: String,
+    /// In which they are shown times.
     pub zone: Tz,
     pub locale: Locale,
 }

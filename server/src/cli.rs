@@ -1,6 +1,6 @@
 //! The commands.
 
-use crate::{assemble, bench, config::Config, demo, doctor, operate, say, tokens};
+use crate::{assemble, bench, config::Config, demo, doctor, first_operator, operate, say, tokens};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -46,6 +46,28 @@ enum Command {
     /// Manages the tokens of the API.
     #[command(subcommand)]
     Token(tokens::TokenCommand),
+    /// Manages operators, who look after the installation.
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum OperatorCommand {
+    /// Makes somebody an operator and prints a one-time link to log in with; of one who is an operator already it only
+    /// prints the link.
+    Add {
+        #[arg(long)]
+        email: String,
+        /// By default what stands before the `@`.
+        #[arg(long)]
+        name: Option<String>,
+        /// In which the pages show times (an IANA name).
+        #[arg(long, default_value = "Europe/Paris")]
+        zone: Tz,
+        /// `fr` or `en`.
+        #[arg(long, default_value = "fr")]
+        locale: Locale,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -87,13 +109,14 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             if product.database.installation("demo").await?.is_some() {
                 bail!("this database belongs to the demo: `serve` needs one of its own (database.url)");
             }
-            product.check_keys().await?;
             if product.database.api_caller(demo::API_TOKEN, product.clock.now()).await?.is_some() {
                 bail!(
                     "this database knows the demo's token of the API: withdraw it (`simone token withdraw`)"
                 );
             }
+            product.check_keys().await?;
             say(&format!("simone is at {}", config.public_url));
+            first_operator::greet(&product, &config).await?;
             product.serve(&config, None, assemble::stop_signal()).await
         }
         Command::Simulate(Simulate { port, seed, state_file }) => {
@@ -114,6 +137,21 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             let config = Config::load(&cli.config)?;
             let product = assemble::Product::open(&config).await?;
             tokens::run(&product, command).await?;
+            product.database.close().await;
+            Ok(())
+        }
+        Command::Operator(OperatorCommand::Add { email, name, zone, locale }) => {
+            let config = Config::load(&cli.config)?;
+            let product = assemble::Product::open(&config).await?;
+            if !email.contains('@') {
+                bail!("an operator needs an e-mail address");
+            }
+            let new = first_operator::named(email.clone(), name, zone, locale);
+            let now = product.clock.now();
+            let added = product.database.add_operator(&new, "command line", now).await?;
+            let what = if added.is_some() { "Added" } else { "They are an operator already" };
+            let link = first_operator::link(&product, &config, &email).await?;
+            say(&format!("{what}. To log in, once, within 15 minutes: {link}"));
             product.database.close().await;
             Ok(())
         }

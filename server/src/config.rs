@@ -4,9 +4,11 @@
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono_tz::Tz;
 use config::{Environment, File, FileFormat};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use serde::Deserialize;
+use simone_booking::Locale;
 use simone_platforms::GoogleConfig;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -37,6 +39,27 @@ pub(crate) struct Config {
     #[serde(default)]
     pub api: ApiConfig,
     pub google: Option<GoogleConfig>,
+    /// The first operator, made when there is none.
+    pub operator: Option<OperatorConfig>,
+}
+
+/// Who looks after the installation at first. Later changes of it change nothing: operators make operators.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OperatorConfig {
+    pub email: String,
+    /// By default what stands before the `@`.
+    pub name: Option<String>,
+    /// In which the pages show times (an IANA name).
+    #[serde(default = "default_zone")]
+    pub zone: Tz,
+    /// `fr` or `en`.
+    #[serde(default)]
+    pub locale: Locale,
+}
+
+fn default_zone() -> Tz {
+    chrono_tz::Europe::Paris
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,6 +227,9 @@ impl Config {
             bail!("`sync.concurrent_rounds` must be at least 1");
         }
         self.api.check()?;
+        if self.operator.as_ref().is_some_and(|operator| !operator.email.contains('@')) {
+            bail!("`operator.email` is not an e-mail address");
+        }
         if self.mail.smtp.is_some() && self.mail.folder.is_some() {
             bail!("`mail.smtp` and `mail.folder` exclude each other");
         }
@@ -273,6 +299,8 @@ mod tests {
                 with_key("public_url = 'https://simone.test'\n[sync]\nconcurrent_rounds = 0"),
                 "sync.concurrent_rounds",
             ),
+            (with_key("public_url = 'https://simone.test'\n[operator]\nemail = 'nobody'"), "operator.email"),
+            (with_key("public_url = 'https://simone.test'\n[operator]\nname = 'A'"), "email"),
             (
                 with_key("public_url = 'https://simone.test'\n[api]\ntoken = 'demo'"),
                 "`api.token` is the demo's",

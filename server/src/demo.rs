@@ -13,7 +13,7 @@ use rand::{Rng as _, rngs::StdRng};
 use simone_booking::Locale;
 use simone_platforms::GoogleConfig;
 use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
-use simone_store::NewProvider;
+use simone_store::{NewOperator, NewProvider};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -26,6 +26,8 @@ pub(crate) const API_TOKEN: &str = "demo";
 
 const PROVIDER_NAME: &str = "Camille Moreau";
 const PROVIDER_EMAIL: &str = "camille@simone.test";
+const OPERATOR_NAME: &str = "Robin Lefèvre";
+const OPERATOR_EMAIL: &str = "robin@simone.test";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -73,6 +75,13 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     };
     // `None`: they are there since the last time.
     product.database.add_provider(&provider, product.clock.now()).await?;
+    let operator = NewOperator {
+        name: OPERATOR_NAME.to_owned(),
+        email: OPERATOR_EMAIL.to_owned(),
+        zone: chrono_tz::Europe::Paris,
+        locale: Locale::Fr,
+    };
+    product.database.add_operator(&operator, "configuration", product.clock.now()).await?;
     say(&format!(
         "\n  Simone, la démo\n\n  \
          L’application      {public_url}\n  \
@@ -89,6 +98,10 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     let demo = simone_app::Demo {
         provider: PROVIDER_EMAIL.to_owned(),
         name: PROVIDER_NAME.to_owned(),
+        operator: Some(simone_app::DemoOperator {
+            email: OPERATOR_EMAIL.to_owned(),
+            name: OPERATOR_NAME.to_owned(),
+        }),
         mailbox: Some("/demo/mail".to_owned()),
         simulator: Some(simulator_url),
     };
@@ -117,8 +130,9 @@ fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::R
             folder: Some(folder.join("mail")),
         },
         sync: SyncConfig::default(),
-        limits: LimitsConfig::default(),
         api: ApiConfig { token: Some(options.api_token.clone().into()), ..ApiConfig::default() },
+        operator: None,
+        limits: LimitsConfig::default(),
         google: Some(GoogleConfig {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.into(),

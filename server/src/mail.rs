@@ -203,6 +203,78 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 permissions_page(*platform)
             ),
         ),
+        (EmailKind::Invitation { token, operator }, Locale::Fr) => {
+            let (subject, what) = if *operator {
+                (
+                    "Vous êtes opérateur de Simone",
+                    "Vous pouvez désormais inviter des prestataires dans Simone et voir comment vont leurs connexions.",
+                )
+            } else {
+                (
+                    "Vous êtes invité dans Simone",
+                    "Simone garde vos calendriers et vos réservations d’accord : ce qui est dans votre calendrier bloque \
+                     vos créneaux, et personne ne réserve pendant votre dentiste.",
+                )
+            };
+            let link = address(public_url, &format!("login/{token}"));
+            (
+                subject.to_owned(),
+                format!(
+                    "{what}\n\nPour entrer, avec ce lien qui sert une seule fois, pendant sept jours :\n\n{link}\n\n\
+                     Ensuite, votre adresse e-mail suffit : {}",
+                    address(public_url, "login")
+                ),
+            )
+        }
+        (EmailKind::Invitation { token, operator }, Locale::En) => {
+            let (subject, what) = if *operator {
+                (
+                    "You are an operator of Simone",
+                    "You can now invite providers to Simone and see how their connections are.",
+                )
+            } else {
+                (
+                    "You are invited to Simone",
+                    "Simone keeps your calendars and your bookings in agreement: what is in your calendar blocks your \
+                     slots, and nobody books during your dentist.",
+                )
+            };
+            let link = address(public_url, &format!("login/{token}"));
+            (
+                subject.to_owned(),
+                format!(
+                    "{what}\n\nTo enter, with this link that works once, for seven days:\n\n{link}\n\n\
+                     After that your e-mail address is enough: {}",
+                    address(public_url, "login")
+                ),
+            )
+        }
+        (EmailKind::Erased { abandoned }, Locale::Fr) => {
+            let mut text = "Votre compte est effacé : votre profil, vos choix, ce que Simone avait lu de vos événements. \
+                            Vos calendriers eux-mêmes n’ont pas changé. Ceci est le dernier message de Simone."
+                .to_owned();
+            for (platform, account) in abandoned {
+                text += &format!(
+                    "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : l’autorisation donnée à Simone y \
+                     figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
+                    permissions_page(*platform)
+                );
+            }
+            ("Votre compte Simone est effacé".to_owned(), text)
+        }
+        (EmailKind::Erased { abandoned }, Locale::En) => {
+            let mut text = "Your account is erased: your profile, your choices, what Simone had read of your events. Your \
+                            calendars themselves have not changed. This is the last message from Simone."
+                .to_owned();
+            for (platform, account) in abandoned {
+                text += &format!(
+                    "\n\nFor {account} the service did not answer for 24 hours: the permission given to Simone is still \
+                     listed there. It is of no use any more; to withdraw it yourself:\n\n{}",
+                    permissions_page(*platform)
+                );
+            }
+            ("Your Simone account is erased".to_owned(), text)
+        }
     };
     let body = match email.locale {
         Locale::Fr => format!("Bonjour {name},\n\n{text}\n\nSimone\n"),

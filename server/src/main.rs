@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod first_operator;
 mod live;
 mod mail;
 mod mailbox;

@@ -1,4 +1,4 @@
-//! The background worker: due rounds, derivations and e-mails. It keeps no list of its own; what is due stands in
+//! The background worker: due rounds, derivations, erasures and e-mails. It keeps no list of its own; what is due stands in
 //! the tables.
 
 use crate::live::Live;
@@ -36,7 +36,7 @@ pub(crate) struct Worker {
     pub live: Live,
 }
 
-/// Runs until stopped. Rounds, derivations, e-mails and pruning go their own ways: none of them waits for another.
+/// Runs until stopped. Rounds, derivations, erasures, e-mails and pruning go their own ways: none of them waits for another.
 pub(crate) async fn run(worker: Worker) {
     let worker = Arc::new(worker);
     let rounds = TaskTracker::new();
@@ -49,6 +49,7 @@ pub(crate) async fn run(worker: Worker) {
             }
             Ok(())
         }),
+        repeat(&worker, true, "accounts cannot be erased", || erase(&worker)),
         repeat(&worker, false, "e-mails cannot be read", || {
             crate::mail::deliver(&worker.database, &worker.mailer, worker.clock.as_ref())
         }),
@@ -96,6 +97,14 @@ async fn repeat<F: Future<Output = StoreResult<()>>>(
             () = worker.stop.cancelled() => {}
         }
     }
+}
+
+/// Removes those who wished to be erased and whose connections have all been ended.
+async fn erase(worker: &Worker) -> StoreResult<()> {
+    for provider in worker.database.finish_erasures(worker.clock.now()).await? {
+        tracing::info!(%provider, "a provider's account was erased");
+    }
+    Ok(())
 }
 
 /// Removes what is too old, every hour.

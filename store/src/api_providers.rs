@@ -1,7 +1,8 @@
 //! What a marketplace does with its providers, and what they allow it. Who did it is in the audit table.
 
 use crate::database::write;
-use crate::sessions::{LOGIN_LIFETIME, token_hash};
+use crate::links::LOGIN_LIFETIME;
+use crate::sessions::token_hash;
 use crate::{Database, NewProvider};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -78,8 +79,10 @@ impl Database {
                         zone_kept = CASE WHEN COALESCE($4, time_zone) = time_zone THEN zone_kept ELSE NULL END,
                         derive_wanted = derive_wanted +
                             CASE WHEN COALESCE($4, time_zone) = time_zone THEN 0 ELSE 1 END,
+                        derive_all = CASE WHEN COALESCE($4, time_zone) = time_zone THEN derive_all
+                            ELSE derive_wanted + 1 END,
                         time_zone = COALESCE($4, time_zone)
-                 WHERE id = $1",
+                 WHERE id = $1 AND erasure_requested_at IS NULL",
             )
             .bind(provider.0)
             .bind(changes.name.as_deref())
@@ -115,7 +118,7 @@ impl Database {
         write!(self, |conn| {
             let made = sqlx::query(
                 "INSERT INTO login_tokens (token_hash, provider_id, created_at, expires_at, mailed)
-                 SELECT $1, id, $3, $4, FALSE FROM providers WHERE id = $2",
+                 SELECT $1, id, $3, $4, FALSE FROM providers WHERE id = $2 AND erasure_requested_at IS NULL",
             )
             .bind(token_hash(token).as_slice())
             .bind(provider.0)
@@ -144,11 +147,13 @@ impl Database {
         now: DateTime<Utc>,
     ) -> StoreResult<bool> {
         write!(self, |conn| {
-            let set = sqlx::query("UPDATE providers SET share_titles = $2 WHERE id = $1")
-                .bind(provider.0)
-                .bind(share)
-                .execute(&mut *conn)
-                .await?;
+            let set = sqlx::query(
+                "UPDATE providers SET share_titles = $2 WHERE id = $1 AND erasure_requested_at IS NULL",
+            )
+            .bind(provider.0)
+            .bind(share)
+            .execute(&mut *conn)
+            .await?;
             if set.rows_affected() == 0 {
                 return Ok(false);
             }

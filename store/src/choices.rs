@@ -16,22 +16,11 @@ use uuid::Uuid;
 /// The list of calendars is read again on opening the settings when it is older than this.
 const CALENDARS_FRESH: TimeDelta = TimeDelta::minutes(1);
 
-/// Who did what, and when.
+/// What the provider did, and when.
 macro_rules! audit {
-    ($db:expr, $conn:ident, $provider:expr, $action:expr, $subject:expr, $now:expr) => {{
-        let id: uuid::Uuid = $db.ids.id();
-        sqlx::query(
-            "INSERT INTO audit_log (id, at, provider_id, actor, action, subject)
-             VALUES ($1, $2, $3, 'provider', $4, $5)",
-        )
-        .bind(id)
-        .bind($now)
-        .bind($provider.0)
-        .bind($action)
-        .bind($subject.to_string())
-        .execute(&mut *$conn)
-        .await?;
-    }};
+    ($db:expr, $conn:ident, $provider:expr, $action:expr, $subject:expr, $now:expr) => {
+        $crate::audit::audit_by!($db, $conn, "provider", $provider.0, $action, $subject, $now)
+    };
 }
 pub(crate) use audit;
 

@@ -36,6 +36,16 @@ pub enum EmailKind {
         platform: Platform,
         account: String,
     },
+    /// An operator invites a provider, or somebody to be an operator too. The token is a secret.
+    Invitation {
+        token: String,
+        operator: bool,
+    },
+    /// The account and everything in it is gone.
+    Erased {
+        /// The accounts whose platform could not be reached to end the grant.
+        abandoned: Vec<(Platform, String)>,
+    },
 }
 
 /// An e-mail that is due.
@@ -55,34 +65,43 @@ pub(crate) fn message_place<'a>(row: &'a [&'a [u8]]) -> Place<'a> {
     Place { table: "deliveries", column: "message", row }
 }
 
-/// Queues an e-mail to the provider in the transaction of the fact that causes it.
+/// Queues an e-mail in the transaction of the fact that causes it. With a provider it goes when they do.
+macro_rules! enqueue_to {
+    ($db:expr, $conn:ident, $provider:expr, $cause:expr, $email:expr, $now:expr) => {{
+        let (id, provider): (uuid::Uuid, Option<uuid::Uuid>) = ($db.ids.id(), $provider);
+        sqlx::query(
+            "INSERT INTO deliveries (id, cause, channel, provider_id, message, next_at, created_at)
+             VALUES ($1, $2, 'email', $3, $4, $5, $5) ON CONFLICT (cause) DO NOTHING",
+        )
+        .bind(id)
+        .bind($cause)
+        .bind(provider)
+        .bind($db.seal_email($cause.as_ref(), &$email))
+        .bind($now)
+        .execute(&mut *$conn)
+        .await?;
+    }};
+}
+
+/// Queues an e-mail to the provider in the transaction of the fact that causes it. Whoever is being erased gets but the
+/// last one, when all is gone.
 macro_rules! enqueue {
     ($db:expr, $conn:ident, $provider:expr, $cause:expr, $kind:expr, $now:expr) => {{
-        let to: Option<(String, String, String)> =
-            sqlx::query_as("SELECT email, name, locale FROM providers WHERE id = $1")
-                .bind($provider.0)
-                .fetch_optional(&mut *$conn)
-                .await?;
+        let to: Option<(String, String, String)> = sqlx::query_as(
+            "SELECT email, name, locale FROM providers WHERE id = $1 AND erasure_requested_at IS NULL",
+        )
+        .bind($provider.0)
+        .fetch_optional(&mut *$conn)
+        .await?;
         if let Some((to, name, locale)) = to {
             let locale = locale.parse().unwrap_or_default();
             let email = $crate::deliveries::Email { to, name, locale, kind: $kind };
-            let id: uuid::Uuid = $db.ids.id();
-            sqlx::query(
-                "INSERT INTO deliveries (id, cause, channel, provider_id, message, next_at, created_at)
-                 VALUES ($1, $2, 'email', $3, $4, $5, $5) ON CONFLICT (cause) DO NOTHING",
-            )
-            .bind(id)
-            .bind($cause)
-            .bind($provider.0)
-            .bind($db.seal_email($cause.as_ref(), &email))
-            .bind($now)
-            .execute(&mut *$conn)
-            .await?;
+            $crate::deliveries::enqueue_to!($db, $conn, Some($provider.0), $cause, email, $now);
         }
     }};
 }
 
-pub(crate) use enqueue;
+pub(crate) use {enqueue, enqueue_to};
 
 impl Database {
     pub(crate) fn seal_email(&self, cause: &str, email: &Email) -> Vec<u8> {

@@ -136,8 +136,8 @@ impl Database {
     ) -> StoreResult<Vec<ProviderId>> {
         let rows: Vec<Uuid> = read!(self, |conn| {
             Ok(sqlx::query_scalar(
-                "SELECT id FROM providers WHERE derive_wanted > derive_done
-             UNION SELECT id FROM providers WHERE derive_due_at <= $1 LIMIT $2",
+                "SELECT id FROM providers WHERE derive_wanted > derive_done AND erasure_requested_at IS NULL
+             UNION SELECT id FROM providers WHERE derive_due_at <= $1 AND erasure_requested_at IS NULL LIMIT $2",
             )
             .bind(now)
             .bind(limit)
@@ -173,7 +173,7 @@ impl Database {
         read!(self, |conn| {
             let state: Option<State> = sqlx::query_as(
                 "SELECT time_zone, derive_wanted, derive_done, derive_all, derive_due_at, derive_version, derived_at
-                 FROM providers WHERE id = $1",
+                 FROM providers WHERE id = $1 AND erasure_requested_at IS NULL",
             )
             .bind(provider.0)
             .fetch_optional(&mut *conn)
@@ -267,7 +267,7 @@ impl Database {
             let sql = for_update!(
                 self,
                 "SELECT time_zone, derive_wanted, derive_done, derive_all, derive_due_at, derive_version, derived_at
-                 FROM providers WHERE id = $1"
+                 FROM providers WHERE id = $1 AND erasure_requested_at IS NULL"
             );
             let state: Option<State> =
                 sqlx::query_as(sql).bind(provider.0).fetch_optional(&mut *conn).await?;

@@ -3,6 +3,7 @@
 
 mod api_providers;
 pub mod api_tokens;
+mod audit;
 mod backup;
 mod choices;
 mod connect;
@@ -10,9 +11,13 @@ pub mod crypto;
 mod database;
 pub mod deliveries;
 mod derive;
+mod erasure;
 mod events;
+pub mod export;
+pub mod links;
 mod log_changes;
 mod notices;
+pub mod operators;
 mod providers;
 mod prune;
 pub mod rotation;
@@ -26,4 +31,5 @@ pub use api_providers::ProviderChanges;
 pub use backup::{BackupError, backup};
 pub use crypto::{Keyring, Sealed};
 pub use database::{Database, OpenError, Options};
+pub use operators::NewOperator;
 pub use providers::NewProvider;

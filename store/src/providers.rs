@@ -67,9 +67,11 @@ impl Database {
         Ok((added > 0).then_some(id))
     }
 
+    /// `None` also for one who is being erased.
     pub async fn provider(&self, id: ProviderId) -> StoreResult<Option<Provider>> {
         let row: Option<Row> = read!(self, |conn| Ok(sqlx::query_as(
-            "SELECT id, name, email, time_zone, locale FROM providers WHERE id = $1"
+            "SELECT id, name, email, time_zone, locale FROM providers
+             WHERE id = $1 AND erasure_requested_at IS NULL"
         )
         .bind(id.0)
         .fetch_optional(&mut *conn)
@@ -77,9 +79,11 @@ impl Database {
         row.map(Row::into_provider).transpose()
     }
 
+    /// `None` also for one who is being erased.
     pub async fn provider_by_email(&self, email: &str) -> StoreResult<Option<Provider>> {
         let row: Option<Row> = read!(self, |conn| Ok(sqlx::query_as(
-            "SELECT id, name, email, time_zone, locale FROM providers WHERE email = $1"
+            "SELECT id, name, email, time_zone, locale FROM providers
+             WHERE email = $1 AND erasure_requested_at IS NULL"
         )
         .bind(email.trim().to_lowercase())
         .fetch_optional(&mut *conn)
@@ -87,7 +91,8 @@ impl Database {
         row.map(Row::into_provider).transpose()
     }
 
-    /// Removes a provider and all that is theirs.
+    /// Removes a provider and all that is theirs, without regard to what stands at the platforms: for those who wish to
+    /// go there is [`Database::request_erasure`].
     pub async fn delete_provider(&self, id: ProviderId) -> StoreResult<bool> {
         write!(self, |conn| Ok(sqlx::query("DELETE FROM providers WHERE id = $1")
             .bind(id.0)

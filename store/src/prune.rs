@@ -8,6 +8,8 @@ use simone_sync::ports::StoreResult;
 const LOGS: TimeDelta = TimeDelta::days(90);
 const NOTICES: TimeDelta = TimeDelta::days(180);
 const DELIVERIES: TimeDelta = TimeDelta::days(30);
+/// What was said goodbye to is to be forgotten, address and all, soon after the e-mail has left.
+const FAREWELLS: TimeDelta = TimeDelta::hours(1);
 const OWN_BLOCKS: TimeDelta = TimeDelta::days(30);
 const DISCONNECTED: TimeDelta = TimeDelta::days(90);
 
@@ -23,6 +25,11 @@ impl Database {
                 ("DELETE FROM notices WHERE created_at <= $1", now - NOTICES),
                 ("DELETE FROM deliveries WHERE delivered_at <= $1", now - DELIVERIES),
                 ("DELETE FROM deliveries WHERE next_at IS NULL AND created_at <= $1", now - DELIVERIES),
+                (
+                    "DELETE FROM deliveries WHERE next_at IS NULL AND created_at <= $1
+                     AND SUBSTR(cause, 1, 7) = 'erased:'",
+                    now - FAREWELLS,
+                ),
                 (
                     "DELETE FROM unavailabilities WHERE calendar_id IS NULL AND ends_at <= $1",
                     now - OWN_BLOCKS,

@@ -34,11 +34,12 @@ macro_rules! check_lease {
 pub(crate) use check_lease;
 
 /// A fact of the provider changes: raises what deriving has to cover, and locks the provider's row, which comes
-/// before any other lock.
+/// before any other lock. `false`: there is no such provider, or not for long, and nothing of theirs changes any more.
 macro_rules! facts_change {
     ($conn:ident, $provider:expr) => {
         sqlx::query(
-            "UPDATE providers SET derive_wanted = derive_wanted + 1, derive_all = derive_wanted + 1 WHERE id = $1",
+            "UPDATE providers SET derive_wanted = derive_wanted + 1, derive_all = derive_wanted + 1
+             WHERE id = $1 AND erasure_requested_at IS NULL",
         )
         .bind($provider.0)
         .execute(&mut *$conn)
@@ -613,6 +614,7 @@ impl RoundStore for Database {
         let idle = report.outcome == Outcome::Ok && report.counts.is_zero();
         let duration = (report.ended_at - report.started_at).num_milliseconds().max(0);
         let today: NaiveDate = report.ended_at.date_naive();
+        let idle_log: SyncLogId = self.ids.id();
         // Consecutive rounds in which nothing happened are counted here, and share a row of the log later.
         macro_rules! end {
             ($executor:expr) => {
@@ -624,6 +626,7 @@ impl RoundStore for Database {
                         calendars_listed_at = CASE WHEN $8 THEN NULL ELSE calendars_listed_at END,
                         requests = CASE WHEN requests_day = $9 THEN requests + $10 ELSE $10 END,
                         requests_day = $9,
+                        idle_log_id = CASE WHEN $11 THEN COALESCE(idle_log_id, $15) END,
                         idle_since = CASE WHEN $11 THEN COALESCE(idle_since, $12) END,
                         idle_rounds = CASE WHEN $11 THEN idle_rounds + 1 ELSE 0 END,
                         idle_requests = CASE WHEN $11 THEN idle_requests + $10 ELSE 0 END,
@@ -645,6 +648,7 @@ impl RoundStore for Database {
                 .bind(report.started_at)
                 .bind(report.refreshes)
                 .bind(duration)
+                .bind(idle_log.0)
                 .execute($executor)
             };
         }
@@ -669,16 +673,14 @@ impl RoundStore for Database {
                 .await?;
             }
             if !idle {
-                let idle_log: SyncLogId = self.ids.id();
                 sqlx::query(
                     "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
                             added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
-                     SELECT $2, id, provider_id, idle_since, last_synced_at, idle_rounds, 'ok', 0, 0, 0, 0,
+                     SELECT idle_log_id, id, provider_id, idle_since, last_synced_at, idle_rounds, 'ok', 0, 0, 0, 0,
                             idle_requests, idle_refreshes, idle_duration_ms, 0, 0
                      FROM calendar_connections WHERE id = $1 AND idle_rounds > 0",
                 )
                 .bind(lease.connection.0)
-                .bind(idle_log.0)
                 .execute(&mut *conn)
                 .await?;
                 let log: SyncLogId = self.ids.id();

@@ -1,13 +1,14 @@
-//! Sessions, and the one-time links that begin them.
+//! Sessions: who is logged in where.
 //!
 //! A token is 256 random bits, known to the browser alone: only its SHA-256 is stored.
 
 use crate::Database;
-use crate::database::{read, write};
-use crate::deliveries::{EmailKind, enqueue};
+use crate::database::{for_update, read, write};
+use crate::operators;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
-use simone_booking::{Provider, ProviderId};
+use simone_booking::id::SessionId;
+use simone_booking::{Operator, OperatorId, Provider, ProviderId};
 use simone_sync::ports::{StoreError, StoreResult};
 use uuid::Uuid;
 
@@ -15,12 +16,10 @@ use uuid::Uuid;
 pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(30);
 /// How long a visitor's session lives, which holds a message and nothing else.
 pub const VISIT_LIFETIME: TimeDelta = TimeDelta::hours(1);
-/// How long a link to log in with works.
-pub const LOGIN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
-/// Links that are sent to one provider in the time that a link works.
-const LOGIN_LINKS: i64 = 3;
 /// A session's use is noted at most this often.
-const TOUCH_INTERVAL: TimeDelta = TimeDelta::days(1);
+const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(15);
+/// More devices than these are listed to nobody.
+const LISTED: i64 = 100;
 
 /// What a token is stored as.
 pub type TokenHash = [u8; 32];
@@ -29,15 +28,53 @@ pub fn token_hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// A session that has not expired.
+/// Whose a session or a link is: a provider's, an operator's, or one's who is both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    pub provider: Option<ProviderId>,
+    pub operator: Option<OperatorId>,
+}
+
+impl From<ProviderId> for Who {
+    fn from(provider: ProviderId) -> Self {
+        Self { provider: Some(provider), operator: None }
+    }
+}
+
+impl From<OperatorId> for Who {
+    fn from(operator: OperatorId) -> Self {
+        Self { provider: None, operator: Some(operator) }
+    }
+}
+
+impl Who {
+    fn columns(self) -> (Option<Uuid>, Option<Uuid>) {
+        (self.provider.map(|id| id.0), self.operator.map(|id| id.0))
+    }
+}
+
+/// A session that has not expired. Neither provider nor operator: a visitor's who has not logged in.
 #[derive(Clone, Debug)]
 pub struct StoredSession {
-    /// `None`: a visitor who has not logged in.
     pub provider: Option<Provider>,
+    pub operator: Option<Operator>,
     pub created_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
     /// A message for the next page, as JSON.
     pub flash: Option<String>,
+}
+
+/// A session, as the one whose it is sees it.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    pub id: SessionId,
+    /// Browser and system, as they were told at the beginning.
+    pub device: Option<String>,
+    pub created_at: DateTime<Utc>,
+    /// To a quarter of an hour.
+    pub last_seen_at: DateTime<Utc>,
+    /// The one that asks.
+    pub this: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -50,12 +87,16 @@ struct Row {
     email: Option<String>,
     time_zone: Option<String>,
     locale: Option<String>,
+    operator_id: Option<Uuid>,
+    operator_name: Option<String>,
+    operator_email: Option<String>,
+    operator_zone: Option<String>,
+    operator_locale: Option<String>,
 }
 
 impl Row {
     fn into_session(self) -> StoreResult<StoredSession> {
-        let Self { created_at, last_seen_at, flash, provider_id, name, email, time_zone, locale } = self;
-        let provider = match (provider_id, name, email, time_zone, locale) {
+        let provider = match (self.provider_id, self.name, self.email, self.time_zone, self.locale) {
             (Some(id), Some(name), Some(email), Some(zone), Some(locale)) => Some(Provider {
                 id: ProviderId(id),
                 name,
@@ -65,26 +106,44 @@ impl Row {
             }),
             _ => None,
         };
-        Ok(StoredSession { provider, created_at, last_seen_at, flash })
+        let operator = match (
+            self.operator_id,
+            self.operator_name,
+            self.operator_email,
+            self.operator_zone,
+            self.operator_locale,
+        ) {
+            (Some(id), Some(name), Some(email), Some(zone), Some(locale)) => {
+                Some(operators::operator(id, name, email, &zone, &locale)?)
+            }
+            _ => None,
+        };
+        let Self { created_at, last_seen_at, flash, .. } = self;
+        Ok(StoredSession { provider, operator, created_at, last_seen_at, flash })
     }
 }
 
 impl Database {
-    /// The session that a token names. Its expiry slides, with a write at most once a day.
+    /// The session that a token names. Its expiry slides, with a write every quarter of an hour at most.
     pub async fn session(&self, token: &TokenHash, now: DateTime<Utc>) -> StoreResult<Option<StoredSession>> {
         let row: Option<Row> = read!(self, |conn| {
             Ok(sqlx::query_as(
-            "SELECT s.created_at, s.last_seen_at, s.flash, p.id AS provider_id, p.name, p.email, p.time_zone, p.locale
-             FROM sessions s LEFT JOIN providers p ON p.id = s.provider_id
-             WHERE s.token_hash = $1 AND s.expires_at > $2"
-        )
-        .bind(token.as_slice())
-        .bind(now)
-        .fetch_optional(&mut *conn)
-        .await?)
+                "SELECT s.created_at, s.last_seen_at, s.flash, p.id AS provider_id, p.name, p.email, p.time_zone,
+                        p.locale, o.id AS operator_id, o.name AS operator_name, o.email AS operator_email,
+                        o.time_zone AS operator_zone, o.locale AS operator_locale
+                 FROM sessions s
+                 LEFT JOIN providers p ON p.id = s.provider_id AND p.erasure_requested_at IS NULL
+                 LEFT JOIN operators o ON o.id = s.operator_id AND o.withdrawn_at IS NULL
+                 WHERE s.token_hash = $1 AND s.expires_at > $2",
+            )
+            .bind(token.as_slice())
+            .bind(now)
+            .fetch_optional(&mut *conn)
+            .await?)
         })?;
         let Some(session) = row.map(Row::into_session).transpose()? else { return Ok(None) };
-        if session.provider.is_some() && now - session.last_seen_at >= TOUCH_INTERVAL {
+        let logged_in = session.provider.is_some() || session.operator.is_some();
+        if logged_in && now - session.last_seen_at >= TOUCH_INTERVAL {
             let touched: StoreResult<()> = write!(self, |conn| {
                 sqlx::query("UPDATE sessions SET last_seen_at = $2, expires_at = $3 WHERE token_hash = $1")
                     .bind(token.as_slice())
@@ -102,27 +161,50 @@ impl Database {
         Ok(Some(session))
     }
 
-    /// Begins a session of a provider.
+    /// Begins a session. `device` is what its list calls it. `false`: whoever it was for is no longer there.
     pub async fn start_session(
         &self,
         token: &TokenHash,
-        provider: ProviderId,
+        who: Who,
+        device: Option<&str>,
         flash: Option<&str>,
         now: DateTime<Utc>,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<bool> {
+        let (provider, operator) = who.columns();
+        let id: SessionId = self.ids.id();
         write!(self, |conn| {
+            // The locks: an erasure or a withdrawal that comes at the same time ends this session too.
+            let entered = sqlx::query(
+                "UPDATE providers SET entered_at = COALESCE(entered_at, $2)
+                 WHERE id = $1 AND erasure_requested_at IS NULL",
+            )
+            .bind(provider)
+            .bind(now)
+            .execute(&mut *conn)
+            .await?;
+            let provider = provider.filter(|_| entered.rows_affected() > 0);
+            let sql = for_update!(self, "SELECT id FROM operators WHERE id = $1 AND withdrawn_at IS NULL");
+            let operator: Option<Uuid> =
+                sqlx::query_scalar(sql).bind(operator).fetch_optional(&mut *conn).await?;
+            if provider.is_none() && operator.is_none() {
+                return Ok(false);
+            }
             sqlx::query(
-                "INSERT INTO sessions (token_hash, provider_id, created_at, last_seen_at, expires_at, flash)
-                 VALUES ($1, $2, $3, $3, $4, $5)",
+                "INSERT INTO sessions (token_hash, id, provider_id, operator_id, device, created_at, last_seen_at,
+                                       expires_at, flash)
+                 VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
             )
             .bind(token.as_slice())
-            .bind(provider.0)
+            .bind(id.0)
+            .bind(provider)
+            .bind(operator)
+            .bind(device)
             .bind(now)
             .bind(now + SESSION_LIFETIME)
             .bind(flash)
             .execute(&mut *conn)
             .await?;
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -136,28 +218,74 @@ impl Database {
         })
     }
 
-    /// Ends all sessions of a provider, and the links that could begin one.
-    pub async fn end_all_sessions(&self, provider: ProviderId) -> StoreResult<()> {
+    /// Ends all sessions of a person, but for the one that is kept, and the links that could begin one.
+    pub async fn end_all_sessions(&self, who: Who, kept: Option<&TokenHash>) -> StoreResult<()> {
+        let (provider, operator) = who.columns();
         write!(self, |conn| {
-            for statement in [
-                "DELETE FROM sessions WHERE provider_id = $1",
-                "DELETE FROM login_tokens WHERE provider_id = $1",
-            ] {
-                sqlx::query(statement).bind(provider.0).execute(&mut *conn).await?;
-            }
+            sqlx::query(
+                "DELETE FROM sessions WHERE (provider_id = $1 OR operator_id = $2)
+                 AND ($3 IS NULL OR token_hash <> $3)",
+            )
+            .bind(provider)
+            .bind(operator)
+            .bind(kept.map(TokenHash::as_slice))
+            .execute(&mut *conn)
+            .await?;
+            sqlx::query("DELETE FROM login_tokens WHERE provider_id = $1 OR operator_id = $2")
+                .bind(provider)
+                .bind(operator)
+                .execute(&mut *conn)
+                .await?;
             Ok(())
         })
     }
 
-    /// How many sessions a provider has.
-    pub async fn count_sessions(&self, provider: ProviderId, now: DateTime<Utc>) -> StoreResult<i64> {
-        read!(self, |conn| Ok(sqlx::query_scalar(
-            "SELECT COUNT(*) FROM sessions WHERE provider_id = $1 AND expires_at > $2"
+    /// The open sessions of a person: the one that asks first, then the one last used.
+    pub async fn open_sessions(
+        &self,
+        who: Who,
+        this: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> StoreResult<Vec<OpenSession>> {
+        let (provider, operator) = who.columns();
+        type Columns = (Uuid, Option<String>, DateTime<Utc>, DateTime<Utc>, bool);
+        let rows: Vec<Columns> = read!(self, |conn| {
+            Ok(sqlx::query_as(
+                "SELECT id, device, created_at, last_seen_at, token_hash = $3 FROM sessions
+                 WHERE (provider_id = $1 OR operator_id = $2) AND id IS NOT NULL AND expires_at > $4
+                 ORDER BY CASE WHEN token_hash = $3 THEN 0 ELSE 1 END, last_seen_at DESC, id DESC LIMIT $5",
+            )
+            .bind(provider)
+            .bind(operator)
+            .bind(this.as_slice())
+            .bind(now)
+            .bind(LISTED)
+            .fetch_all(&mut *conn)
+            .await?)
+        })?;
+        let session = |(id, device, created_at, last_seen_at, this)| OpenSession {
+            id: SessionId(id),
+            device,
+            created_at,
+            last_seen_at,
+            this,
+        };
+        Ok(rows.into_iter().map(session).collect())
+    }
+
+    /// Ends one session of a person. `false`: there is none of this id, or it is another's.
+    pub async fn end_session_of(&self, who: Who, session: SessionId) -> StoreResult<bool> {
+        let (provider, operator) = who.columns();
+        write!(self, |conn| Ok(sqlx::query(
+            "DELETE FROM sessions WHERE id = $1 AND (provider_id = $2 OR operator_id = $3)"
         )
-        .bind(provider.0)
-        .bind(now)
-        .fetch_one(&mut *conn)
-        .await?))
+        .bind(session.0)
+        .bind(provider)
+        .bind(operator)
+        .execute(&mut *conn)
+        .await?
+        .rows_affected()
+            > 0))
     }
 
     /// Leaves a message for the next page; a visitor without a session gets one that holds it.
@@ -187,59 +315,5 @@ impl Database {
                 .await?;
             Ok(())
         })
-    }
-
-    /// Sends a link to log in with, if the address is a provider's and not too many were sent. Nobody is told which.
-    pub async fn send_login_link(&self, email: &str, token: &str, now: DateTime<Utc>) -> StoreResult<()> {
-        let Some(provider) = self.provider_by_email(email).await? else { return Ok(()) };
-        let hash = token_hash(token);
-        write!(self, |conn| {
-            let sent: i64 = sqlx::query_scalar(
-                "SELECT COUNT(*) FROM login_tokens WHERE provider_id = $1 AND created_at > $2 AND mailed",
-            )
-            .bind(provider.id.0)
-            .bind(now - LOGIN_LIFETIME)
-            .fetch_one(&mut *conn)
-            .await?;
-            if sent < LOGIN_LINKS {
-                sqlx::query(
-                    "INSERT INTO login_tokens (token_hash, provider_id, created_at, expires_at)
-                     VALUES ($1, $2, $3, $4)",
-                )
-                .bind(hash.as_slice())
-                .bind(provider.id.0)
-                .bind(now)
-                .bind(now + LOGIN_LIFETIME)
-                .execute(&mut *conn)
-                .await?;
-                let cause = format!("login:{}", Uuid::from_slice(&hash[..16]).expect("16 bytes"));
-                let kind = EmailKind::LoginLink { token: token.to_owned() };
-                enqueue!(self, conn, provider.id, &cause, kind, now);
-            }
-            Ok(())
-        })
-    }
-
-    /// Whether a link still works. Changes nothing: mail scanners open links.
-    pub async fn login_link_works(&self, token: &str, now: DateTime<Utc>) -> StoreResult<bool> {
-        read!(self, |conn| Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM login_tokens WHERE token_hash = $1 AND expires_at > $2)"
-        )
-        .bind(token_hash(token).as_slice())
-        .bind(now)
-        .fetch_one(&mut *conn)
-        .await?))
-    }
-
-    /// Uses a link up, once.
-    pub async fn use_login_link(&self, token: &str, now: DateTime<Utc>) -> StoreResult<Option<ProviderId>> {
-        let provider: Option<Uuid> = write!(self, |conn| Ok(sqlx::query_scalar(
-            "DELETE FROM login_tokens WHERE token_hash = $1 AND expires_at > $2 RETURNING provider_id"
-        )
-        .bind(token_hash(token).as_slice())
-        .bind(now)
-        .fetch_optional(&mut *conn)
-        .await?))?;
-        Ok(provider.map(ProviderId))
     }
 }

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod calendars;
 pub mod connect;
+pub mod oversight;
 
 use crate::flash::Flash;
 use crate::page::Here;

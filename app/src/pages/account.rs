@@ -2,12 +2,13 @@
 
 use super::agenda::{when, when_in};
 use super::login::language_choice;
+use super::sessions::sessions;
 use super::sharing::titles_choice;
-use crate::actions::account::{ChangeZone, LogOut};
+use crate::actions::account::ChangeZone;
 use crate::components::{action_form, hidden};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
-use crate::texts::text;
+use crate::texts::{Lang, text};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use leptos::prelude::*;
 use simone_booking::Interval;
@@ -27,18 +28,10 @@ pub fn ZonePage() -> impl IntoView {
 async fn account(here: Here) -> Result<Screen, PageError> {
     let lang = here.lang;
     let title = text!(lang, account.title);
-    let sessions = here.state.db.count_sessions(here.provider_id(), here.now).await?;
-    let entered = here.session.created_at.with_timezone(&here.zone()).date_naive();
-    let since = format::date(lang, entered, here.today());
-    let everywhere = (sessions > 1).then(|| {
+    let open = here.state.db.open_sessions(here.session.who(), here.session.token_hash(), here.now).await?;
+    let oversight = here.session.operator.is_some().then(|| {
         view! {
-            <div class="actions">
-                <p class="small grow">{text!(lang, account.logout_all_text, count = sessions)}</p>
-                {action_form!(LogOut, view! {
-                    {hidden("everywhere", true)}
-                    <button class="btn quiet bad">{text!(lang, account.logout_all)}</button>
-                })}
-            </div>
+            <p class="facts"><a class="crumb" href="/oversight">{text!(lang, account.oversight)}</a></p>
         }
     });
     let sharing = titles_choice(&here).await?;
@@ -62,7 +55,7 @@ async fn account(here: Here) -> Result<Screen, PageError> {
                 </div>
                 <div class="field narrow">
                     <label for="zone">{text!(lang, account.zone_label)}</label>
-                    <select id="zone" name="zone">{zones(&here)}</select>
+                    <select id="zone" name="zone">{zones(lang, here.zone())}</select>
                 </div>
                 <div class="actions"><button class="btn">{text!(lang, account.zone_preview)}</button></div>
             </form>
@@ -77,21 +70,20 @@ async fn account(here: Here) -> Result<Screen, PageError> {
             </div>
         </section>
         {sharing}
-        <section class="card" aria-labelledby="session-title">
+        {sessions(lang, &open, "/settings/account", |at| here.ago(at))}
+        <section class="card" aria-labelledby="data-title">
             <div class="body">
                 <div>
-                    <h2 id="session-title">{text!(lang, account.session_title)}</h2>
-                    <p class="small mt-1">{text!(lang, account.session_since, date = since)}" "{text!(lang, account.session_text)}</p>
+                    <h2 id="data-title">{text!(lang, account.data_title)}</h2>
+                    <p class="small mt-1">{text!(lang, account.data_text)}</p>
                 </div>
                 <div class="actions">
-                    {action_form!(LogOut, view! {
-                        {hidden("everywhere", false)}
-                        <button class="btn">{text!(lang, account.logout)}</button>
-                    })}
+                    <a class="btn" href="/settings/account/export" download>{text!(lang, account.export)}</a>
+                    <a class="btn quiet bad" href="/settings/account/erase">{text!(lang, account.erase)}</a>
                 </div>
-                {everywhere}
             </div>
         </section>
+        {oversight}
     };
     Ok(Screen { title, fluid: false, body: body.into_any() })
 }
@@ -100,9 +92,8 @@ async fn account(here: Here) -> Result<Screen, PageError> {
 const AREAS: [&str; 9] =
     ["Europe", "Africa", "America", "Asia", "Atlantic", "Australia", "Indian", "Pacific", "Antarctica"];
 
-/// All zones that are a place, by continent. The provider's own is there even when it is none.
-fn zones(here: &Here) -> AnyView {
-    let own = here.zone();
+/// All zones that are a place, by continent. The one that is chosen is there even when it is none.
+pub fn zones(lang: Lang, own: Tz) -> AnyView {
     let is_listed = |zone: Tz| zone.name().split_once('/').is_some_and(|(area, _)| AREAS.contains(&area));
     let own_name = own.name();
     let foreign = (!is_listed(own)).then(|| view! { <option value=own_name selected>{own_name}</option> });
@@ -114,7 +105,7 @@ fn zones(here: &Here) -> AnyView {
                 .filter_map(|zone| Some((zone, zone.name().strip_prefix(area)?.strip_prefix('/')?)))
                 .map(|(zone, place)| {
                     // The value alone would do, but people look for "New York", not for "New_York".
-                    let words = match format::city(here.lang, *zone) {
+                    let words = match format::city(lang, *zone) {
                         city if place.contains('/') => {
                             format!("{} · {city}", place.split('/').next().unwrap_or(place))
                         }

@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_router::hooks::use_params_map;
+use simone_store::links::LinkKind;
 
 /// What was typed, and what is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,8 @@ pub fn login_view(form: LoginForm) -> AnyView {
     let shown = parts.extensions.get::<Session>().and_then(|session| session.shown.clone());
     let note = if is_set("left") {
         Some(text!(lang, login.left))
+    } else if is_set("erased") {
+        Some(text!(lang, login.erased))
     } else if form.next.as_deref().is_some_and(|next| !matches!(next, "/" | "/agenda"))
         && shown.is_none()
         && form.problem.is_none()
@@ -75,6 +78,7 @@ pub fn login_view(form: LoginForm) -> AnyView {
             LoginProblem::TooMany => text!(lang, login.too_many),
         });
         let demo_next = next.clone();
+        let operator_next = next.clone();
         view! {
             <div class="stack narrow centered">
                 <div>
@@ -94,6 +98,13 @@ pub fn login_view(form: LoginForm) -> AnyView {
                                 {demo_next.map(|next| hidden("next", next))}
                                 <button class="btn main wide">{text!(lang, login.demo_button, name = demo.name.as_str())}</button>
                             </form>
+                            {demo.operator.map(|operator| view! {
+                                <form method="post" action="/login/demo">
+                                    {operator_next.map(|next| hidden("next", next))}
+                                    {hidden("as", "operator")}
+                                    <button class="btn wide">{text!(lang, login.demo_operator, name = operator.name.as_str())}</button>
+                                </form>
+                            })}
                         </div>
                     </section>
                 })}
@@ -157,23 +168,34 @@ pub fn LinkPage() -> impl IntoView {
                     return frame_problem(Problem::Failed).into_any();
                 };
                 let lang = language(&parts.headers);
-                match state.db.login_link_works(&token, state.clock.now()).await {
-                    Ok(true) => {
-                        let title = text!(lang, login.token_title);
+                match state.db.login_link(&token, state.clock.now()).await {
+                    Ok(Some(kind)) => {
+                        let (title, lead, button) = match kind {
+                            LinkKind::Login => (
+                                text!(lang, login.token_title),
+                                text!(lang, login.token_lead),
+                                text!(lang, login.token_button),
+                            ),
+                            LinkKind::Invitation => (
+                                text!(lang, login.invited_title),
+                                text!(lang, login.invited_lead),
+                                text!(lang, login.invited_button),
+                            ),
+                        };
                         let body = view! {
                             <div class="stack narrow centered">
                                 <div>
                                     <h1>{title.clone()}</h1>
-                                    <p class="lead">{text!(lang, login.token_lead)}</p>
+                                    <p class="lead">{lead}</p>
                                 </div>
                                 <form method="post">
-                                    <button class="btn main">{text!(lang, login.token_button)}</button>
+                                    <button class="btn main">{button}</button>
                                 </form>
                             </div>
                         };
                         plain_frame(title, lang, body).into_any()
                     }
-                    Ok(false) => {
+                    Ok(None) => {
                         response.set_status(StatusCode::GONE);
                         let title = text!(lang, login.token_dead_title);
                         let body = view! {

@@ -64,6 +64,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     let demo = simone_app::Demo {
         provider: PROVIDER.to_owned(),
         name: "Camille Moreau".to_owned(),
+        operator: None,
         mailbox: None,
         simulator: Some(simulator.base_url()),
     };
@@ -107,6 +108,7 @@ fn config(options: &Options, folder: &Folder, simulator: &str) -> anyhow::Result
         sync: SyncConfig::default(),
         limits: LimitsConfig::default(),
         api: ApiConfig::default(),
+        operator: None,
         google: Some(GoogleConfig {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.into(),

@@ -21,7 +21,7 @@ async fn live(most: usize) -> Live {
         locale: Locale::Fr,
     };
     let provider = database.add_provider(&new, clock.now()).await.unwrap().unwrap();
-    database.start_session(&SESSION, provider, None, clock.now()).await.unwrap();
+    assert!(database.start_session(&SESSION, provider.into(), None, None, clock.now()).await.unwrap());
     Live::new(database, clock, most, CancellationToken::new())
 }
 

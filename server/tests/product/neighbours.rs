@@ -227,14 +227,13 @@ async fn a_link_lets_one_person_in_once() {
         stage.database.execute(&format!("UPDATE login_tokens SET expires_at = {past}")).await;
         scanner.open(&late).await.says(DEAD);
 
-        // Logging out everywhere ends every session.
+        // Ending the others leaves this one; logging out ends it too.
         let account = ines.open("/settings/account").await;
-        let everywhere = |form: &Form| form.fields.contains(&("everywhere".to_owned(), "true".to_owned()));
-        let everywhere = account.post_forms().into_iter().find(everywhere).unwrap();
-        ines.send(&account, &everywhere).await;
-        for browser in [&mut ines, &mut phone] {
-            assert_eq!(browser.open("/agenda").await.url.path(), "/login");
-        }
+        let left = ines.press(&account, "Fermer toutes les autres").await;
+        left.says("Toutes les autres sessions sont fermées.");
+        assert_eq!(phone.open("/agenda").await.url.path(), "/login");
+        ines.press(&left, "Quitter Simone").await;
+        assert_eq!(ines.open("/agenda").await.url.path(), "/login");
         stage.browser.open("/agenda").await.does_not_say("Recevoir un lien");
         assert_eq!(stage.database.blocks(CAMILLE).await, []);
     })

@@ -6,18 +6,20 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, ORIGIN, REFERER};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "/",
     "/agenda",
     "/settings/calendars",
     "/settings/account",
     "/settings/account/zone?zone=Europe/Lisbon",
+    "/settings/account/erase",
+    "/welcome",
     "/sync-log",
     "/notifications",
     "/settings/calendars/00000000-0000-7000-8000-000000000000",
 ];
 
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 17] = [
     "/actions/sync",
     "/actions/select",
     "/actions/block-free",
@@ -29,6 +31,9 @@ const ACTIONS: [&str; 14] = [
     "/actions/language",
     "/actions/read-notices",
     "/actions/share-titles",
+    "/actions/end-session",
+    "/actions/welcome",
+    "/actions/erase-account",
     "/actions/log-out",
     "/connect/google",
     "/login",

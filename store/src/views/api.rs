@@ -239,7 +239,7 @@ impl Database {
             Ok(sqlx::query_as(
                 "SELECT id, name, email, time_zone, locale, share_titles, created_at, derived_at,
                         derive_wanted > derive_done AS behind
-                 FROM providers WHERE id > $1 ORDER BY id LIMIT $2",
+                 FROM providers WHERE id > $1 AND erasure_requested_at IS NULL ORDER BY id LIMIT $2",
             )
             .bind(after.map_or(Uuid::nil(), |after| after.0))
             .bind(limit)
@@ -254,7 +254,7 @@ impl Database {
             Ok(sqlx::query_as(
                 "SELECT id, name, email, time_zone, locale, share_titles, created_at, derived_at,
                         derive_wanted > derive_done AS behind
-                 FROM providers WHERE id = $1",
+                 FROM providers WHERE id = $1 AND erasure_requested_at IS NULL",
             )
             .bind(id.0)
             .fetch_optional(&mut *conn)
@@ -408,7 +408,7 @@ impl Database {
             Ok(sqlx::query_as(
                 "SELECT id, started_at, ended_at, rounds, outcome, added, changed, removed, held, requests, refreshes,
                         duration_ms
-                 FROM calendar_sync_logs
+                 FROM calendar_sync_log_lines
                  WHERE provider_id = $1 AND connection_id = $2 AND ($3 IS NULL OR (started_at, id) < ($3, $4))
                  ORDER BY started_at DESC, id DESC LIMIT $5",
             )

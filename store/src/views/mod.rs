@@ -6,6 +6,7 @@ pub mod api;
 mod connections;
 mod live;
 mod notices;
+pub mod oversight;
 mod reason;
 mod sync_log;
 mod upcoming;

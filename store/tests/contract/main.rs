@@ -5,6 +5,7 @@
 mod api_tokens;
 mod keys;
 mod log;
+mod people;
 mod reasons;
 mod stamps;
 mod support;

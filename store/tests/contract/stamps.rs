@@ -19,8 +19,8 @@ async fn stamps(fixture: &Fixture) -> (Stamp, Stamp) {
 /// Two providers, each with a session.
 async fn two(fixture: &Fixture) -> (ProviderId, ProviderId) {
     let (me, her) = (fixture.provider("me").await, fixture.provider("her").await);
-    fixture.db.start_session(&MINE, me, None, now()).await.unwrap();
-    fixture.db.start_session(&HERS, her, None, now()).await.unwrap();
+    assert!(fixture.db.start_session(&MINE, me.into(), None, None, now()).await.unwrap());
+    assert!(fixture.db.start_session(&HERS, her.into(), None, None, now()).await.unwrap());
     (me, her)
 }
 

@@ -153,6 +153,7 @@ impl Fixture {
     pub async fn dump(&self) -> Vec<String> {
         let tables = [
             "installation",
+            "operators",
             "providers",
             "sessions",
             "login_tokens",

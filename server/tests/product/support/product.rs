@@ -186,6 +186,21 @@ impl Product {
         Browser::new(&self.url)
     }
 
+    /// The one-time links in the e-mails to this address.
+    pub fn links_to(&self, email: &str) -> Vec<String> {
+        // Undo the line ends of quoted-printable.
+        let mails = self.mails().into_iter().map(|mail| mail.replace("=\r\n", ""));
+        let link =
+            |mail: String| mail.split_whitespace().find(|word| word.contains("/login/")).map(str::to_owned);
+        mails.filter(|mail| mail.contains(email)).filter_map(link).collect()
+    }
+
+    /// The one-time link in an e-mail to this address that was not there before.
+    pub async fn new_link_to(&self, email: &str, known: &[String]) -> String {
+        let fresh = async || self.links_to(email).into_iter().find(|link| !known.contains(link));
+        eventually("the link is sent", fresh).await
+    }
+
     /// The e-mails that left, as they were written.
     pub fn mails(&self) -> Vec<String> {
         let Ok(folder) = std::fs::read_dir(self.folder.join("mail")) else { return Vec::new() };
