@@ -99,7 +99,7 @@ pub(crate) fn before(pages: Router, api: Api) -> Router {
 fn router(api: Api) -> Router {
     let (routes, documented) = OpenApiRouter::with_openapi(document::base())
         .routes(routes!(providers::list, providers::create))
-        .routes(routes!(providers::read, providers::change))
+        .routes(routes!(providers::read, providers::change, providers::erase))
         .routes(routes!(providers::login_link))
         .routes(routes!(unavailabilities::list))
         .routes(routes!(connections::list))

@@ -110,6 +110,13 @@ pub(crate) struct LoginLink {
     pub expires_at: DateTime<Utc>,
 }
 
+/// A provider is being erased.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErasureRequested {
+    pub provider_id: Uuid,
+    pub requested_at: DateTime<Utc>,
+}
+
 /// A provider that this caller reaches.
 pub(crate) async fn reached(api: &Api, caller: &Caller, id: ProviderId) -> Result<ProviderRecord, ApiError> {
     caller.needs(id)?;
@@ -222,6 +229,34 @@ pub(crate) async fn change(
     // Another zone is derived anew.
     api.wake();
     Ok(Json(reached(&api, &caller, id).await?.into()))
+}
+
+/// Erase a provider
+///
+/// From now on they are not found here, they are logged out everywhere, and what was read of their calendars is gone. What
+/// they allowed is then withdrawn at the platforms, within a day; with that the last of them goes, and they are told by
+/// e-mail. Until then their e-mail address stays taken. This cannot be undone.
+#[utoipa::path(
+    delete, path = "/api/v1/providers/{provider}", tag = "providers", operation_id = "eraseProvider",
+    params(("provider" = Uuid, Path, description = "The provider's id")),
+    responses((status = 202, description = "Asked for", body = ErasureRequested)),
+)]
+pub(crate) async fn erase(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<ProviderId>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    query.only(&[])?;
+    caller.needs(id)?;
+    let now = api.clock.now();
+    if !api.db.request_erasure(id, &caller.actor(), now).await? {
+        return Err(ApiError::not_found());
+    }
+    tracing::info!(provider = %id, by = caller.actor(), "a provider is being erased");
+    api.wake();
+    Ok((StatusCode::ACCEPTED, Json(ErasureRequested { provider_id: id.0, requested_at: now }))
+        .into_response())
 }
 
 /// Let a provider in

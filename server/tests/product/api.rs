@@ -463,3 +463,39 @@ async fn a_database_that_is_away_is_said_to_be() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erased_provider_is_gone_at_once_and_for_good() {
+    on_both("api-erasure", async |stage| {
+        let (api, camille) = marketplace(stage).await;
+        let own = stage.product.api(Some(&camille)).await;
+        let path = format!("/api/v1/providers/{camille}");
+        let connections = api.get(&format!("{path}/connections")).await;
+        let connection = text(&connections.is(StatusCode::OK)["items"][0]["id"]);
+        let erased = own.send(own.request(Method::DELETE, &path)).await;
+        assert_eq!(erased.is(StatusCode::ACCEPTED)["provider_id"], camille.as_str());
+        // Nobody takes them for free meanwhile.
+        for path in [
+            path.clone(),
+            format!("{path}/unavailabilities"),
+            format!("{path}/connections"),
+            format!("/api/v1/connections/{connection}"),
+            format!("/api/v1/connections/{connection}/sync-logs"),
+        ] {
+            api.get(&path).await.refused(StatusCode::NOT_FOUND, "not_found");
+        }
+        assert!(api.pages("/api/v1/providers", async || {}).await.is_empty());
+        let twice = api.send(api.request(Method::DELETE, &path)).await;
+        twice.refused(StatusCode::NOT_FOUND, "not_found");
+        own.get(&path).await.refused(StatusCode::UNAUTHORIZED, "unauthorized");
+        assert_eq!(stage.browser.open("/agenda").await.url.path(), "/login", "they are logged out");
+        eventually("all of them is gone", async || {
+            (stage.database.count("providers").await == 0).then_some(())
+        })
+        .await;
+        assert!(stage.simulator.grants().await.is_empty(), "what they allowed is withdrawn");
+        let again = json!({"name": "Camille Moreau", "email": CAMILLE});
+        api.post("/api/v1/providers", again).await.is(StatusCode::CREATED);
+    })
+    .await;
+}
