@@ -169,6 +169,9 @@ enum Made {
     Again(TokenProblem),
 }
 
+/// A screen that is drawn within the page around it.
+type Drawn = Arc<dyn Fn(&Desk) -> Screen + Send + Sync>;
+
 /// Makes a token of the API. The answer is the one page on which it can be read.
 pub(crate) async fn make_token(State(state): State<AppState>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
@@ -196,7 +199,7 @@ pub(crate) async fn make_token(State(state): State<AppState>, request: Request<B
         let (_, token) = state.db.make_api_token(name, reach, &operator.email, state.clock.now()).await?;
         Ok::<_, StoreError>(Made::Token { name: name.to_owned(), token })
     };
-    let (status, screen): (_, Arc<dyn Fn(&Desk) -> Screen + Send + Sync>) = match made.await {
+    let (status, screen): (_, Drawn) = match made.await {
         Ok(Made::Token { name, token }) => {
             (StatusCode::OK, Arc::new(move |desk| shown_screen(desk, &name, token.expose_secret())))
         }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE,
-    HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE,
 };
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -163,6 +163,15 @@ impl Product {
         self.send(request("GET", path, cookie).body(Body::empty()).unwrap()).await
     }
 
+    /// How many bytes a browser gets of it.
+    async fn packed(&self, path: &str, cookie: &str) -> usize {
+        let request =
+            request("GET", path, cookie).header(ACCEPT_ENCODING, "gzip").body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[CONTENT_ENCODING], "gzip", "{path}");
+        to_bytes(response.into_body(), 1 << 20).await.unwrap().len()
+    }
+
     async fn post(&self, path: &str, form: &str, cookie: &str) -> Answer {
         self.send(post(path, cookie).body(Body::from(form.to_owned())).unwrap()).await
     }
@@ -300,15 +309,16 @@ async fn a_page_with_its_stylesheet_stays_small() {
     assert!(style.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"));
     let live = product.get(simone_app::LIVE_PATH, "").await;
     assert!(live.headers[CONTENT_TYPE].to_str().unwrap().starts_with("text/javascript"));
-    for path in ["/login", "/agenda", "/settings/calendars", "/settings/account", "/sync-log"] {
-        let page = product.get(path, &cookie).await;
-        assert!(
-            style.body.len() + live.body.len() + page.body.len() < 60_000,
-            "{path}: {} + {} + {}",
-            style.body.len(),
-            live.body.len(),
-            page.body.len()
-        );
+    // As a browser gets them, and unpacked: what it has to read through.
+    let assets = (
+        product.packed(simone_app::STYLE_PATH, "").await + product.packed(simone_app::LIVE_PATH, "").await,
+        style.body.len() + live.body.len(),
+    );
+    for path in ["/login", "/agenda", "/settings/calendars", "/settings/account", "/sync-log", "/oversight"] {
+        let packed = assets.0 + product.packed(path, &cookie).await;
+        assert!(packed < 30_000, "{path}: {packed} bytes, packed");
+        let plain = assets.1 + product.get(path, &cookie).await.body.len();
+        assert!(plain < 80_000, "{path}: {plain} bytes, unpacked");
     }
 }
 

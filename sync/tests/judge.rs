@@ -59,10 +59,7 @@ fn derived(facts: &CalendarFacts, rows: &Rows) -> Rows {
     for id in difference.remove {
         rows.remove(&keys[id]);
     }
-    for (id, block) in difference.update {
-        rows.insert(keys[id].clone(), block);
-    }
-    rows.extend(difference.insert);
+    rows.extend(difference.put);
     rows
 }
 

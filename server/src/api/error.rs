@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use simone_sync::ports::StoreError;
 use std::borrow::Cow;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Seconds after which a client may ask again when the database is away.
@@ -102,11 +103,12 @@ pub(crate) struct ApiError {
     field: Option<String>,
     /// Seconds.
     retry_after: Option<u64>,
+    cause: Option<Cause>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), field: None, retry_after: None }
+        Self { code, message: message.into(), field: None, retry_after: None, cause: None }
     }
 
     /// Names the field or parameter at fault.
@@ -127,9 +129,7 @@ impl ApiError {
     pub(crate) fn rate_limited(seconds: u64, message: &'static str) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(Code::RateLimited, message) }
     }
-}
 
-impl ApiError {
     /// More is asked at once than can be answered.
     pub(crate) fn busy() -> Self {
         Self {
@@ -140,15 +140,9 @@ impl ApiError {
 }
 
 impl From<StoreError> for ApiError {
-    /// Logged here; nothing of it is told.
+    /// Logged by the layer around all of the API; nothing of it is told.
     fn from(error: StoreError) -> Self {
-        if error.is_passing() {
-            // The worker logs once that the database is away; this is said for each request.
-            tracing::debug!(error = &error as &dyn std::error::Error, "a request to the API failed");
-        } else {
-            tracing::error!(error = &error as &dyn std::error::Error, "a request to the API failed");
-        }
-        match error {
+        let told = match error {
             StoreError::Database(_) => Self {
                 retry_after: Some(OUTAGE_PAUSE),
                 ..Self::new(Code::Unavailable, "the database does not answer for the moment; try again soon")
@@ -156,17 +150,25 @@ impl From<StoreError> for ApiError {
             StoreError::LeaseLost | StoreError::Corrupt { .. } => {
                 Self::new(Code::Internal, "something went wrong here; it has been noted")
             }
-        }
+        };
+        Self { cause: Some(Cause(Arc::new(error))), ..told }
     }
 }
 
+/// What an answer of 5xx comes from, for the log alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause(pub(crate) Arc<StoreError>);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { code, message, field, retry_after } = self;
+        let Self { code, message, field, retry_after, cause } = self;
         let message: String = message.chars().take(LONGEST_MESSAGE).collect();
         let field = field.map(|field| field.chars().take(LONGEST_MESSAGE).collect());
         let body = ErrorBody { error: ErrorDetail { code, message, field } };
         let mut response = (code.status(), Json(body)).into_response();
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
+        }
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

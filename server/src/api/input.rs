@@ -131,7 +131,7 @@ impl FromRequest<Api> for Json {
 pub(crate) async fn collect(body: Body, api: &Api) -> Result<Vec<u8>, ApiError> {
     tokio::select! {
         collected = collect_whole(body) => collected,
-        () = api.clock.sleep(api.patience) => {
+        () = api.clock.sleep(api.pages.patience) => {
             Err(ApiError::new(Code::MalformedBody, "the body does not arrive in time"))
         }
     }

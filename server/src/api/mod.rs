@@ -26,8 +26,7 @@ use simone_app::AppState;
 use simone_booking::{Clock, Ids};
 use simone_store::Database;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use url::Url;
 use utoipa::OpenApi as _;
@@ -44,10 +43,8 @@ pub(crate) struct Api {
     worker: Arc<Notify>,
     public_url: Url,
     limits: Arc<auth::Limits>,
-    /// One for each request that is answered at the same time.
-    turns: Arc<Semaphore>,
-    /// In which a body has to arrive.
-    patience: Duration,
+    /// With whom it shares the bounds on what is asked at once, and how often the log is told of trouble.
+    pages: AppState,
 }
 
 impl Api {
@@ -60,8 +57,7 @@ impl Api {
             worker: pages.wake.clone(),
             public_url: pages.public_url.clone(),
             limits: Arc::new(auth::Limits::new(requests_per_minute)),
-            turns: pages.turns.clone(),
-            patience: pages.patience,
+            pages: pages.clone(),
         }
     }
 
@@ -143,7 +139,7 @@ async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let too_large = length.is_some_and(|length| length.parse().is_ok_and(|length: u64| length > LARGEST));
     // Shared with the pages: more at once would slow down everyone.
-    let turn = api.turns.try_acquire();
+    let turn = api.pages.turns.try_acquire();
     let mut response = match too_large {
         _ if turn.is_err() => ApiError::busy().into_response(),
         true => input::collect(request.into_body(), &api)
@@ -153,6 +149,10 @@ async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response
             .into_response(),
         false => next.run(request).await,
     };
+    if let Some(error::Cause(cause)) = response.extensions_mut().remove() {
+        // Once a minute while the database is away, however many requests it fails.
+        let _ = api.pages.trouble(&cause, "a request to the API failed");
+    }
     let set = |headers: &mut HeaderMap, name, value| headers.insert(name, HeaderValue::from_static(value));
     let headers = response.headers_mut();
     set(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
