@@ -191,6 +191,7 @@ pub(crate) async fn make_token(State(state): State<AppState>, request: Request<B
         }
         let reach = match typed.reach.trim() {
             "" => None,
+            email if !looks_like_email(email) => return Ok(Made::Again(TokenProblem::Reach)),
             email => match state.db.provider_by_email(email).await? {
                 Some(provider) => Some(provider.id),
                 None => return Ok(Made::Again(TokenProblem::Reach)),

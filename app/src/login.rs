@@ -55,7 +55,8 @@ impl Attempts {
             seen.retain(|_, (since, _)| *since > middle);
         }
         let (since, count) = seen.entry(network(address)).or_insert((now, 0));
-        if now - *since >= WINDOW {
+        // A clock that was set back begins a new window too.
+        if now - *since >= WINDOW || *since > now {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
@@ -155,13 +156,13 @@ pub(crate) async fn follow(
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let entered = async {
-        let Some((who, kind)) = state.db.use_login_link(&token, state.clock.now()).await? else {
+        let Some((who, kind)) = state.db.link_holder(&token, state.clock.now()).await? else {
             return Ok(None);
         };
         let Some(name) = name_of(&state, who).await? else { return Ok(None) };
         // The page that an invitation leads to greets them itself.
         let greeted = (kind == LinkKind::Login).then_some(name.as_str());
-        Ok::<_, StoreError>(session.log_in(who, greeted).await?.then_some((who, kind)))
+        Ok::<_, StoreError>(session.log_in_by(&token, greeted).await?.then_some((who, kind)))
     };
     match entered.await {
         Ok(Some((Who { provider: Some(_), .. }, LinkKind::Invitation))) => {
@@ -248,7 +249,8 @@ fn simple(token: &str) -> String {
 pub(crate) fn looks_like_email(email: &str) -> bool {
     let Some((name, host)) = email.split_once('@') else { return false };
     let fits = |part: &str| {
-        !part.is_empty() && !part.contains(|letter: char| letter.is_whitespace() || letter == '@')
+        !part.is_empty()
+            && !part.contains(|letter: char| letter.is_whitespace() || letter.is_control() || letter == '@')
     };
     email.len() <= 254 && fits(name) && fits(host) && host.trim_matches('.').contains('.')
 }

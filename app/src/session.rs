@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use simone_booking::{Operator, Provider, ProviderId};
-use simone_store::sessions::{SESSION_LIFETIME, TokenHash, VISIT_LIFETIME, Who, token_hash};
+use simone_store::sessions::{NewSession, SESSION_LIFETIME, TokenHash, VISIT_LIFETIME, Who, token_hash};
 use simone_sync::ports::StoreResult;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -81,13 +81,36 @@ impl Session {
     /// nothing, and ends this one. `welcome`: their name, for the next page to greet them. `false`: they are no longer there.
     pub async fn log_in(&self, who: Who, welcome: Option<&str>) -> StoreResult<bool> {
         let state = &self.shared.state;
+        self.begin(welcome, async |it, now| {
+            state.db.start_session(it.token, who, it.device, it.flash, now).await
+        })
+        .await
+    }
+
+    /// The same by a one-time link, which is used up.
+    pub async fn log_in_by(&self, link: &str, welcome: Option<&str>) -> StoreResult<bool> {
+        let state = &self.shared.state;
+        self.begin(welcome, async |session, now| {
+            Ok(state.db.enter_by_link(link, session, now).await?.is_some())
+        })
+        .await
+    }
+
+    async fn begin(
+        &self,
+        welcome: Option<&str>,
+        start: impl AsyncFnOnce(&NewSession<'_>, DateTime<Utc>) -> StoreResult<bool>,
+    ) -> StoreResult<bool> {
+        let state = &self.shared.state;
         let token = new_token(state);
         let welcome = welcome.map(|name| {
             let flash = Flash::Welcome { name: name.split(' ').next().unwrap_or_default().to_owned() };
             serde_json::to_string(&flash).expect("a flash is plain values")
         });
-        let (hash, device, now) = (token_hash(&token), self.shared.device.as_deref(), state.clock.now());
-        if !state.db.start_session(&hash, who, device, welcome.as_deref(), now).await? {
+        let hash = token_hash(&token);
+        let session =
+            NewSession { token: &hash, device: self.shared.device.as_deref(), flash: welcome.as_deref() };
+        if !start(&session, state.clock.now()).await? {
             return Ok(false);
         }
         state.db.end_session(&self.key).await?;

@@ -121,7 +121,7 @@ impl AppState {
     pub fn trouble(&self, error: &StoreError, what: &'static str) -> Problem {
         let now = self.clock.now().timestamp_millis();
         let told = self.told.load(Ordering::Relaxed);
-        let due = now - told >= TELL_AGAIN.num_milliseconds();
+        let due = now - told >= TELL_AGAIN.num_milliseconds() || told > now;
         if !error.is_passing()
             || (due && self.told.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok())
         {

@@ -40,3 +40,6 @@ CREATE TABLE touched_events (
     event_id TEXT NOT NULL,
     PRIMARY KEY (provider_id, wanted, calendar_id, event_id)
 ) WITHOUT ROWID;
+
+-- Whose blocks were derived by a clock that was ahead.
+CREATE INDEX providers_derived ON providers (derived_at);

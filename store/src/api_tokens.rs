@@ -66,7 +66,7 @@ macro_rules! insert {
     ($db:expr, $conn:ident, $id:expr, $name:expr, $token:expr, $reach:expr, $by:expr, $now:expr) => {{
         sqlx::query(
             "INSERT INTO api_tokens (id, name, token_hash, provider_id, created_at, created_by)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (token_hash) DO NOTHING",
         )
         .bind($id.0)
         .bind($name)

@@ -340,11 +340,32 @@ macro_rules! write {
 macro_rules! write_one {
     ($db:expr, |$executor:ident| $statement:expr) => {{
         use $crate::database::Pool;
-        match &$db.pool {
-            Pool::Sqlite { writer: $executor, .. } => $statement,
-            Pool::Postgres($executor) => $statement,
-        }
-        .map_err(simone_sync::ports::StoreError::database)
+        let done: Result<_, sqlx::Error> = match &$db.pool {
+            Pool::Sqlite { writer, .. } => {
+                async {
+                    let mut held = writer.acquire().await?;
+                    let $executor: &mut sqlx::SqliteConnection = &mut held;
+                    $statement
+                }
+                .await
+            }
+            Pool::Postgres(pool) => {
+                async {
+                    let mut held = pool.acquire().await?;
+                    let done = tokio::time::timeout($crate::database::PATIENCE, async {
+                        let $executor: &mut sqlx::PgConnection = &mut held;
+                        $statement
+                    })
+                    .await;
+                    done.unwrap_or_else(|_| {
+                        held.close_on_drop();
+                        Err(sqlx::Error::PoolTimedOut)
+                    })
+                }
+                .await
+            }
+        };
+        done.map_err(simone_sync::ports::StoreError::database)
     }};
 }
 

@@ -3,7 +3,7 @@
 use crate::Database;
 use crate::database::{for_update, read, write};
 use crate::events::CHUNK;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use simone_booking::{CalendarId, Horizon, Interval, ProviderId, id::UnavailabilityId};
 use simone_sync::derive::{self, Block, BlockKey, CalendarFacts, Difference, EventFacts};
@@ -93,12 +93,21 @@ impl State {
         self.derive_all > self.derive_done
             || self.derive_due_at <= now
             || self.derive_version != derive::version()
+            || self.was_ahead(now)
+    }
+
+    /// The clock was ahead when this was derived last: what lies between was taken for over.
+    fn was_ahead(&self, now: DateTime<Utc>) -> bool {
+        self.derived_at.is_some_and(|at| at > now + CLOCKS_DIFFER)
     }
 
     fn is_behind(&self, now: DateTime<Utc>) -> bool {
         self.derive_wanted > self.derive_done || self.covers_all(now)
     }
 }
+
+/// Two processes may be so far apart.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
 
 /// More events than this that one change touches are as well derived with all the others.
 pub(crate) const FEW: usize = 200;
@@ -137,10 +146,12 @@ impl Database {
         let rows: Vec<Uuid> = read!(self, |conn| {
             Ok(sqlx::query_scalar(
                 "SELECT id FROM providers WHERE derive_wanted > derive_done AND erasure_requested_at IS NULL
-             UNION SELECT id FROM providers WHERE derive_due_at <= $1 AND erasure_requested_at IS NULL LIMIT $2",
+             UNION SELECT id FROM providers WHERE derive_due_at <= $1 AND erasure_requested_at IS NULL
+             UNION SELECT id FROM providers WHERE derived_at > $3 AND erasure_requested_at IS NULL LIMIT $2",
             )
             .bind(now)
             .bind(limit)
+            .bind(now + CLOCKS_DIFFER)
             .fetch_all(&mut *conn)
             .await?)
         })?;
@@ -279,6 +290,13 @@ impl Database {
                 .bind(began_from.derive_wanted)
                 .execute(&mut *conn)
                 .await?;
+            if began_from.was_ahead(now) {
+                // Events that were taken for over may have been dropped: only a full listing brings them back.
+                sqlx::query("UPDATE calendars SET cursor = NULL WHERE provider_id = $1 AND selected")
+                    .bind(provider.0)
+                    .execute(&mut *conn)
+                    .await?;
+            }
             if began_from.covers_all(now) {
                 sqlx::query(
                     "DELETE FROM calendar_sync_events WHERE over_at < $2 AND held_at IS NULL

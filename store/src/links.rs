@@ -7,8 +7,9 @@ use crate::audit::audit_by;
 use crate::database::{for_update, read, write};
 use crate::deliveries::{Email, EmailKind, enqueue, enqueue_to};
 use crate::providers::NewProvider;
-use crate::sessions::{Who, token_hash};
+use crate::sessions::{NewSession, Who, begin_session, token_hash};
 use chrono::{DateTime, TimeDelta, Utc};
+use simone_booking::id::SessionId;
 use simone_booking::{OperatorId, ProviderId};
 use simone_sync::ports::StoreResult;
 use uuid::Uuid;
@@ -172,17 +173,6 @@ impl Database {
     ) -> StoreResult<Resent> {
         let hash = token_hash(token);
         write!(self, |conn| {
-            let invited = sqlx::query(
-                "UPDATE providers SET invited_at = $2
-                 WHERE id = $1 AND entered_at IS NULL AND erasure_requested_at IS NULL",
-            )
-            .bind(provider.0)
-            .bind(now)
-            .execute(&mut *conn)
-            .await?;
-            if invited.rows_affected() == 0 {
-                return Ok(Resent::Missing);
-            }
             let sent: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM login_tokens
                  WHERE provider_id = $1 AND kind = 'invitation' AND created_at > $2",
@@ -193,6 +183,17 @@ impl Database {
             .await?;
             if sent >= LOGIN_LINKS {
                 return Ok(Resent::TooMany);
+            }
+            let invited = sqlx::query(
+                "UPDATE providers SET invited_at = $2
+                 WHERE id = $1 AND entered_at IS NULL AND erasure_requested_at IS NULL",
+            )
+            .bind(provider.0)
+            .bind(now)
+            .execute(&mut *conn)
+            .await?;
+            if invited.rows_affected() == 0 {
+                return Ok(Resent::Missing);
             }
             insert_link!(
                 conn,
@@ -223,38 +224,59 @@ impl Database {
         Ok(kind.as_deref().map(LinkKind::from_code))
     }
 
-    /// Uses a link up, once; with an invitation, the others of the same person too.
-    pub async fn use_login_link(
+    /// Whom a link would let in, and what it is for. Changes nothing.
+    pub async fn link_holder(&self, token: &str, now: DateTime<Utc>) -> StoreResult<Option<(Who, LinkKind)>> {
+        let row: Option<(Option<Uuid>, Option<Uuid>, String)> = read!(self, |conn| {
+            Ok(sqlx::query_as(
+            "SELECT provider_id, operator_id, kind FROM login_tokens WHERE token_hash = $1 AND expires_at > $2"
+        )
+        .bind(token_hash(token).as_slice())
+        .bind(now)
+        .fetch_optional(&mut *conn)
+        .await?)
+        })?;
+        Ok(row.map(|(provider, operator, kind)| {
+            let who = Who { provider: provider.map(ProviderId), operator: operator.map(OperatorId) };
+            (who, LinkKind::from_code(&kind))
+        }))
+    }
+
+    /// Uses a link up, once (with an invitation, the others of the same person too), and begins the session that it is
+    /// for, in one go: nobody loses their only link to an outage in between. `None`: it does not work, or whoever it was
+    /// for is no longer there.
+    pub async fn enter_by_link(
         &self,
-        token: &str,
+        link: &str,
+        session: &NewSession<'_>,
         now: DateTime<Utc>,
     ) -> StoreResult<Option<(Who, LinkKind)>> {
-        // Whoever tries what is no link does not take the one writer for it.
-        if self.login_link(token, now).await?.is_none() {
-            return Ok(None);
-        }
+        let Some((who, kind)) = self.link_holder(link, now).await? else { return Ok(None) };
+        let id: SessionId = self.ids.id();
         write!(self, |conn| {
-            let used: Option<(Option<Uuid>, Option<Uuid>, String)> = sqlx::query_as(
-                "DELETE FROM login_tokens WHERE token_hash = $1 AND expires_at > $2
-                 RETURNING provider_id, operator_id, kind",
-            )
-            .bind(token_hash(token).as_slice())
-            .bind(now)
-            .fetch_optional(&mut *conn)
-            .await?;
-            let Some((provider, operator, kind)) = used else { return Ok(None) };
-            let kind = LinkKind::from_code(&kind);
+            // Before the link goes, so that the locks come in their order.
+            if !begin_session!(self, conn, id, who, session, now) {
+                return Ok(None);
+            }
+            let used = sqlx::query("DELETE FROM login_tokens WHERE token_hash = $1 AND expires_at > $2")
+                .bind(token_hash(link).as_slice())
+                .bind(now)
+                .execute(&mut *conn)
+                .await?;
+            if used.rows_affected() == 0 {
+                // Somebody was faster: the session that was begun goes again.
+                sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id.0).execute(&mut *conn).await?;
+                return Ok(None);
+            }
             if kind == LinkKind::Invitation {
                 sqlx::query(
                     "DELETE FROM login_tokens
                      WHERE (provider_id = $1 OR operator_id = $2) AND kind = 'invitation'",
                 )
-                .bind(provider)
-                .bind(operator)
+                .bind(who.provider.map(|id| id.0))
+                .bind(who.operator.map(|id| id.0))
                 .execute(&mut *conn)
                 .await?;
             }
-            let who = Who { provider: provider.map(ProviderId), operator: operator.map(OperatorId) };
             Ok(Some((who, kind)))
         })
     }

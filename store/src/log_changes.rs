@@ -80,7 +80,7 @@ impl Database {
                     list.push_bind(*id);
                 }
                 query.push(")");
-                rows.append(&mut query.build_query_as().fetch_all(&mut *conn).await?);
+                rows.append(&mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?);
             }
             Ok((block_free, rows))
         })?;

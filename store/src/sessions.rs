@@ -3,7 +3,7 @@
 //! A token is 256 random bits, known to the browser alone: only its SHA-256 is stored.
 
 use crate::Database;
-use crate::database::{for_update, read, write};
+use crate::database::{read, write};
 use crate::operators;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ impl From<OperatorId> for Who {
 }
 
 impl Who {
-    fn columns(self) -> (Option<Uuid>, Option<Uuid>) {
+    pub(crate) fn columns(self) -> (Option<Uuid>, Option<Uuid>) {
         (self.provider.map(|id| id.0), self.operator.map(|id| id.0))
     }
 }
@@ -123,6 +123,59 @@ impl Row {
     }
 }
 
+/// A session to be.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession<'a> {
+    pub token: &'a TokenHash,
+    /// What its list calls it.
+    pub device: Option<&'a str>,
+    /// A message for its first page, as JSON.
+    pub flash: Option<&'a str>,
+}
+
+/// Begins a session within a transaction; `false` when whoever it was for is no longer there. It locks them: an erasure
+/// or a withdrawal that comes at the same time ends this session too.
+macro_rules! begin_session {
+    ($db:expr, $conn:ident, $id:expr, $who:expr, $session:expr, $now:expr) => {{
+        let (provider, operator) = $who.columns();
+        let entered = sqlx::query(
+            "UPDATE providers SET entered_at = COALESCE(entered_at, $2)
+             WHERE id = $1 AND erasure_requested_at IS NULL",
+        )
+        .bind(provider)
+        .bind($now)
+        .execute(&mut *$conn)
+        .await?;
+        let provider = provider.filter(|_| entered.rows_affected() > 0);
+        let sql = $crate::database::for_update!(
+            $db,
+            "SELECT id FROM operators WHERE id = $1 AND withdrawn_at IS NULL"
+        );
+        let operator: Option<Uuid> =
+            sqlx::query_scalar(sql).bind(operator).fetch_optional(&mut *$conn).await?;
+        let there = provider.is_some() || operator.is_some();
+        if there {
+            sqlx::query(
+                "INSERT INTO sessions (token_hash, id, provider_id, operator_id, device, created_at, last_seen_at,
+                                       expires_at, flash)
+                 VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
+            )
+            .bind($session.token.as_slice())
+            .bind($id.0)
+            .bind(provider)
+            .bind(operator)
+            .bind($session.device)
+            .bind($now)
+            .bind($now + $crate::sessions::SESSION_LIFETIME)
+            .bind($session.flash)
+            .execute(&mut *$conn)
+            .await?;
+        }
+        there
+    }};
+}
+pub(crate) use begin_session;
+
 impl Database {
     /// The session that a token names. Its expiry slides, with a write every quarter of an hour at most.
     pub async fn session(&self, token: &TokenHash, now: DateTime<Utc>) -> StoreResult<Option<StoredSession>> {
@@ -170,42 +223,9 @@ impl Database {
         flash: Option<&str>,
         now: DateTime<Utc>,
     ) -> StoreResult<bool> {
-        let (provider, operator) = who.columns();
         let id: SessionId = self.ids.id();
-        write!(self, |conn| {
-            // The locks: an erasure or a withdrawal that comes at the same time ends this session too.
-            let entered = sqlx::query(
-                "UPDATE providers SET entered_at = COALESCE(entered_at, $2)
-                 WHERE id = $1 AND erasure_requested_at IS NULL",
-            )
-            .bind(provider)
-            .bind(now)
-            .execute(&mut *conn)
-            .await?;
-            let provider = provider.filter(|_| entered.rows_affected() > 0);
-            let sql = for_update!(self, "SELECT id FROM operators WHERE id = $1 AND withdrawn_at IS NULL");
-            let operator: Option<Uuid> =
-                sqlx::query_scalar(sql).bind(operator).fetch_optional(&mut *conn).await?;
-            if provider.is_none() && operator.is_none() {
-                return Ok(false);
-            }
-            sqlx::query(
-                "INSERT INTO sessions (token_hash, id, provider_id, operator_id, device, created_at, last_seen_at,
-                                       expires_at, flash)
-                 VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
-            )
-            .bind(token.as_slice())
-            .bind(id.0)
-            .bind(provider)
-            .bind(operator)
-            .bind(device)
-            .bind(now)
-            .bind(now + SESSION_LIFETIME)
-            .bind(flash)
-            .execute(&mut *conn)
-            .await?;
-            Ok(true)
-        })
+        let session = NewSession { token, device, flash };
+        write!(self, |conn| Ok(begin_session!(self, conn, id, who, session, now)))
     }
 
     pub async fn end_session(&self, token: &TokenHash) -> StoreResult<()> {

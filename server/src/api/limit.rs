@@ -54,7 +54,8 @@ impl<K: Eq + Hash> Limiter<K> {
             }
         }
         let full_at = full_at.entry(key).or_insert(now);
-        let next = (*full_at).max(now) + self.every;
+        // A clock that was set back must not keep anybody waiting for longer than a whole budget.
+        let next = (*full_at).clamp(now, now + self.every * self.burst) + self.every;
         self.check(next, now)?;
         *full_at = next;
         Ok(self.budget(next, now))
@@ -63,7 +64,10 @@ impl<K: Eq + Hash> Limiter<K> {
     /// Whether the budget of `key` has one left; takes nothing.
     pub(crate) fn has_left(&self, key: &K, now: DateTime<Utc>) -> Result<(), UsedUp> {
         let full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied();
-        self.check(full_at.map_or(now, |full_at| full_at.max(now)) + self.every, now)
+        self.check(
+            full_at.map_or(now, |full_at| full_at.clamp(now, now + self.every * self.burst)) + self.every,
+            now,
+        )
     }
 
     /// `next`: when the budget would be full again had one been taken.

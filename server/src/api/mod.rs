@@ -15,8 +15,8 @@ use self::error::{ApiError, Code};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -136,18 +136,15 @@ fn openapi(document: &str) -> Response {
 
 /// What holds for every answer, and for every request before it is looked at.
 async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let too_large = length.is_some_and(|length| length.parse().is_ok_and(|length: u64| length > LARGEST));
-    // Shared with the pages: more at once would slow down everyone.
-    let turn = api.pages.turns.try_acquire();
-    let mut response = match too_large {
-        _ if turn.is_err() => ApiError::busy().into_response(),
-        true => input::collect(request.into_body(), &api)
-            .await
-            .err()
-            .unwrap_or_else(input::too_large)
-            .into_response(),
-        false => next.run(request).await,
+    let (parts, body) = request.into_parts();
+    // The whole body comes first: who sends slowly holds nothing but their connection.
+    let mut response = match input::collect(body, &api).await {
+        Err(error) => error.into_response(),
+        // Shared with the pages: more at once would slow down everyone.
+        Ok(body) => match api.pages.turns.try_acquire() {
+            Err(_) => ApiError::busy().into_response(),
+            Ok(_turn) => next.run(Request::from_parts(parts, body.into())).await,
+        },
     };
     if let Some(error::Cause(cause)) = response.extensions_mut().remove() {
         // Once a minute while the database is away, however many requests it fails.
@@ -164,5 +161,3 @@ async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response
     }
     response
 }
-
-const LARGEST: u64 = input::LARGEST_BODY as u64;

@@ -190,7 +190,8 @@ impl Database {
                         list.push_bind(*id);
                     }
                     query.push(")");
-                    standing.append(&mut query.build_query_as().fetch_all(&mut *conn).await?);
+                    standing
+                        .append(&mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?);
                 }
                 Ok((stored, events, standing))
             })?;
@@ -230,7 +231,7 @@ impl Database {
                 list.push_bind(*id);
             }
             query.push(")");
-            let details = query.build_query_as().fetch_all(&mut *conn).await?;
+            let details = query.build_query_as().persistent(false).fetch_all(&mut *conn).await?;
             let mut query = QueryBuilder::new(STANDING);
             query.push_bind(calendar.0);
             query.push(" AND starts_at >= ").push_bind(first.interval.start);
@@ -241,7 +242,7 @@ impl Database {
                 list.push_bind(*id);
             }
             query.push(")");
-            Ok((details, query.build_query_as().fetch_all(&mut *conn).await?))
+            Ok((details, query.build_query_as().persistent(false).fetch_all(&mut *conn).await?))
         })?;
         let details = details
             .into_iter()

@@ -9,7 +9,7 @@ use simone_store::deliveries::EmailKind;
 use simone_store::export::{After, Part};
 use simone_store::links::{LinkKind, Resent};
 use simone_store::operators::Withdrawn;
-use simone_store::sessions::{Who, token_hash};
+use simone_store::sessions::{NewSession, Who, token_hash};
 use simone_store::views::oversight::{Health, Standing, Which};
 use simone_store::{NewOperator, NewProvider};
 use simone_sync::ports::{Choices as _, Recorded, RoundStore as _, StoreError};
@@ -55,15 +55,14 @@ async fn one_address_is_one_person_in_either_role() {
         assert_eq!(again, None, "they are one already");
         fixture.db.send_login_link("A@simone.test", "both", now()).await.unwrap();
         let both = Who { provider: Some(provider), operator: Some(operator) };
-        assert_eq!(fixture.db.use_login_link("both", now()).await.unwrap(), Some((both, LinkKind::Login)));
-        assert_eq!(fixture.db.use_login_link("both", now()).await.unwrap(), None, "once");
-        assert!(
-            fixture
-                .db
-                .start_session(&token_hash("s"), both, Some("Firefox/Linux"), None, now())
-                .await
-                .unwrap()
-        );
+        let enter = async |link: &str, token: &str, at| {
+            let token = token_hash(token);
+            let session = NewSession { token: &token, device: Some("Firefox/Linux"), flash: None };
+            fixture.db.enter_by_link(link, &session, at).await.unwrap()
+        };
+        assert_eq!(enter("both", "s", now()).await, Some((both, LinkKind::Login)));
+        assert_eq!(enter("both", "t", now()).await, None, "once");
+        assert!(fixture.db.session(&token_hash("t"), now()).await.unwrap().is_none(), "and one session");
         let session = fixture.db.session(&token_hash("s"), now()).await.unwrap().expect("it began");
         assert_eq!(session.provider.map(|it| it.id), Some(provider));
         assert_eq!(session.operator.map(|it| it.id), Some(operator));
@@ -154,14 +153,13 @@ async fn an_invitation_works_once_for_seven_days_and_can_be_sent_again() {
             fixture.db.provider_sheet(provider, now()).await.unwrap().expect("they are here").standing
         };
         assert_eq!(standing().await, Standing::Invited(now()));
-        let used = fixture.db.use_login_link("three", later(1)).await.unwrap();
+        let token = token_hash("s");
+        let session = NewSession { token: &token, device: None, flash: None };
+        let used = fixture.db.enter_by_link("three", &session, later(1)).await.unwrap();
         assert_eq!(used, Some((provider.into(), LinkKind::Invitation)));
         for token in ["one", "three", "four"] {
             assert_eq!(fixture.db.login_link(token, later(1)).await.unwrap(), None, "{token}");
         }
-        assert!(
-            fixture.db.start_session(&token_hash("s"), provider.into(), None, None, later(1)).await.unwrap()
-        );
         assert_eq!(standing().await, Standing::Here);
         assert_eq!(
             fixture.db.resend_invitation(provider, "six", by, later(30)).await.unwrap(),

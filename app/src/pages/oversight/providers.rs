@@ -16,7 +16,8 @@ pub fn ProvidersPage() -> impl IntoView {
 async fn providers(desk: Desk) -> Result<Screen, PageError> {
     let lang = desk.lang;
     // Nobody has a longer name; and a pattern costs what it is long.
-    let words: String = desk.query("q").unwrap_or_default().chars().take(100).collect();
+    let words: String =
+        desk.query("q").unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(100).collect();
     let (which, code) = match desk.query("which").as_deref() {
         Some("attention") => (Which::Attention, "attention"),
         Some("reconnect") => (Which::Reconnect, "reconnect"),
