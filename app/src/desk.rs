@@ -8,7 +8,7 @@ use crate::page::{
 use crate::render::Problem;
 use crate::session::Session;
 use crate::state::AppState;
-use crate::texts::{Lang, language, text};
+use crate::texts::{Lang, language_of, text};
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
@@ -47,7 +47,7 @@ impl Desk {
         let response = use_context::<ResponseOptions>()?;
         let session = parts.extensions.get::<Session>()?.clone();
         let operator = session.operator.clone()?;
-        let (lang, now) = (language(&parts.headers), state.clock.now());
+        let (lang, now) = (language_of(&parts), state.clock.now());
         Some(Self { state, session, operator, lang, now, parts, response })
     }
 

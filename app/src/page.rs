@@ -6,7 +6,7 @@ use crate::format;
 use crate::render::{LIVE_PATH, Problem};
 use crate::session::{REFRESH, Session};
 use crate::state::AppState;
-use crate::texts::{Lang, language, text};
+use crate::texts::{Lang, language_of, text};
 use axum::http::request::Parts;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -39,7 +39,7 @@ impl Here {
         let response = use_context::<ResponseOptions>()?;
         let session = parts.extensions.get::<Session>()?.clone();
         let provider = session.provider.clone()?;
-        let (lang, now) = (language(&parts.headers), state.clock.now());
+        let (lang, now) = (language_of(&parts), state.clock.now());
         Some(Self { state, session, provider, lang, now, parts, response })
     }
 
@@ -260,7 +260,7 @@ pub fn plain_frame(title: String, lang: Lang, body: impl IntoView + 'static) -> 
 
 /// A problem as a page of its own.
 pub fn frame_problem(problem: Problem) -> AnyView {
-    let lang = use_context::<Parts>().map_or(Lang::fr, |parts| language(&parts.headers));
+    let lang = use_context::<Parts>().map_or(Lang::fr, |parts| language_of(&parts));
     let screen = problem_screen(lang, problem);
     plain_frame(screen.title, lang, screen.body).into_any()
 }

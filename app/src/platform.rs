@@ -33,6 +33,7 @@ pub fn outcome_words(lang: Lang, platform: Platform, code: &str) -> Option<Strin
     let platform = platform_name(platform);
     Some(match code {
         "ok" => return None,
+        "disconnected" => text!(lang, outcome.disconnected, platform = platform),
         "partial" => text!(lang, outcome.partial),
         "needs_reconnect" => text!(lang, outcome.needs_reconnect, platform = platform),
         "rate_limited" => text!(lang, outcome.rate_limited, platform = platform),

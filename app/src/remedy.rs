@@ -12,7 +12,8 @@ use simone_sync::round::Outcome;
 
 /// Whether a round needs words of its own.
 pub fn went_wrong(row: &LogRow) -> bool {
-    row.outcome != Outcome::Ok.code() && !row.under_way
+    let fine = [Outcome::Ok.code(), Outcome::Disconnected.code()].contains(&row.outcome.as_str());
+    !fine && !row.under_way
 }
 
 /// What is left to do after a round that went wrong. `connection`: as it is now, `None` when it is no longer there.
@@ -60,7 +61,9 @@ pub fn remedy(here: &Here, row: &LogRow, connection: Option<&Connection>) -> Any
         moment
     };
     // Who is asked to wait has nothing to press.
-    let button = connection.not_before.is_none().then(|| sync_button(here, connection));
+    let slowed =
+        [Outcome::RateLimited.code(), Outcome::QuotaExhausted.code()].contains(&row.outcome.as_str());
+    let button = (connection.not_before.is_none() && !slowed).then(|| sync_button(here, connection));
     view! {
         <p class="grow">{text!(lang, round.again, when = when)}</p>
         {button}

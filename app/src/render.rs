@@ -3,7 +3,7 @@
 use crate::page::frame_problem;
 use crate::pages;
 use crate::state::AppState;
-use crate::texts::{Lang, code, language};
+use crate::texts::{Lang, code, language_of};
 use axum::body::Body;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
@@ -27,7 +27,7 @@ pub const LIVE_PATH: &str = concat!("/assets/", env!("SIMONE_LIVE"));
 pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoView {
     provide_meta_context();
     let body = body();
-    let lang = use_context::<Parts>().map_or(Lang::fr, |parts| language(&parts.headers));
+    let lang = use_context::<Parts>().map_or(Lang::fr, |parts| language_of(&parts));
     view! {
         <!DOCTYPE html>
         <html lang=code(lang)>

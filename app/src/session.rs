@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use simone_booking::{Operator, Provider, ProviderId};
+use simone_booking::{Locale, Operator, Provider, ProviderId};
 use simone_store::sessions::{NewSession, SESSION_LIFETIME, TokenHash, VISIT_LIFETIME, Who, token_hash};
 use simone_sync::ports::StoreResult;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,6 +75,12 @@ impl Session {
                 self.shared.state.trouble(&error, "a flash could not be stored");
             }
         }
+    }
+
+    /// The language of who is logged in.
+    pub fn locale(&self) -> Option<Locale> {
+        let operator = || self.operator.as_ref().map(|operator| operator.locale);
+        self.provider.as_ref().map(|provider| provider.locale).or_else(operator)
     }
 
     /// Begins a session of that person under a token of its own, so that one planted before logging in is worth

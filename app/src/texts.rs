@@ -2,8 +2,10 @@
 //!
 //! The texts stand in `locales/`; a key that a language lacks, or a parameter that is not given, does not compile.
 
+use crate::session::Session;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_LANGUAGE, COOKIE};
+use axum::http::request::Parts;
 use leptos_i18n::Locale as _;
 
 /// Made from `locales/` by the build script.
@@ -32,7 +34,15 @@ pub const fn code(lang: Lang) -> &'static str {
     }
 }
 
-/// The reader's language: the one chosen on this browser, else the first that it asks for and we speak, else French.
+/// The reader's language: the one chosen on this browser, else that of who is logged in, else the first that the
+/// browser asks for and we speak, else French.
+pub fn language_of(parts: &Parts) -> Lang {
+    let chosen = cookie(&parts.headers, LANGUAGE_COOKIE).and_then(|code| code.parse().ok());
+    let theirs = || parts.extensions.get::<Session>()?.locale()?.code().parse().ok();
+    chosen.or_else(theirs).unwrap_or_else(|| language(&parts.headers))
+}
+
+/// The language of a visitor: the one chosen on this browser, else the first that it asks for and we speak, else French.
 pub fn language(headers: &HeaderMap) -> Lang {
     if let Some(chosen) = cookie(headers, LANGUAGE_COOKIE).and_then(|code| code.parse().ok()) {
         return chosen;

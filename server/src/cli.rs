@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// Keeps each provider's Google and Outlook calendars and Simone in agreement.
 #[derive(Debug, Parser)]
-#[command(name = "simone", version, about)]
+#[command(name = "simone", version, about = "Keeps each provider's own calendars and Simone in agreement")]
 pub(crate) struct Cli {
     /// The configuration file.
     #[arg(long, global = true, env = "SIMONE_CONFIG", default_value = "simone.toml")]
@@ -87,8 +87,10 @@ struct Simulate {
 enum ProviderCommand {
     /// Adds a provider and prints a one-time link to log in with.
     Add {
+        /// As clients and the agenda name them.
         #[arg(long)]
         name: String,
+        /// Where their links are sent.
         #[arg(long)]
         email: String,
         /// The zone of their working days (an IANA name).

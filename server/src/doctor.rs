@@ -57,7 +57,8 @@ pub(crate) async fn run(file: &Path) -> anyhow::Result<()> {
         Err(error) => report.wrong("configuration", &format!("{error:#}")),
     }
     if report.wrong > 0 {
-        bail!("{} of these are wrong", report.wrong);
+        let are = if report.wrong == 1 { "is" } else { "are" };
+        bail!("{} of these {are} wrong", report.wrong);
     }
     Ok(())
 }

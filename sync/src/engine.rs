@@ -124,6 +124,7 @@ struct Round<'a> {
     delays: (usize, i64),
     list_doubted: bool,
     failed_calendars: usize,
+    disconnected: bool,
     advances: Vec<Advance>,
     /// Something that blocks depend on was written.
     facts_changed: bool,
@@ -198,6 +199,7 @@ impl Engine {
             delays: (0, 0),
             list_doubted: false,
             failed_calendars: 0,
+            disconnected: false,
             advances: Vec::new(),
             facts_changed: false,
             held: false,
@@ -508,6 +510,7 @@ impl Engine {
         }
         self.store.finish_disconnect(&round.lease, abandoned, now).await?;
         tracing::info!(connection = %round.lease.connection, abandoned, "disconnected");
+        round.disconnected = true;
         Ok(())
     }
 
@@ -659,6 +662,7 @@ impl Engine {
                 return Ok(None);
             }
             Ok(()) if round.failed_calendars > 0 => Outcome::Partial,
+            Ok(()) if round.disconnected => Outcome::Disconnected,
             Ok(()) => Outcome::Ok,
             Err(stop) => stop.outcome(),
         };

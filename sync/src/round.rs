@@ -8,6 +8,8 @@ use simone_booking::CalendarId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Ok,
+    /// The connection was ended: its blocks are gone, and its grant is given back.
+    Disconnected,
     /// Some calendars could not be read; the others were.
     Partial,
     /// The grant is dead, or lacks a permission.
@@ -29,8 +31,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ok,
+        Self::Disconnected,
         Self::Partial,
         Self::NeedsReconnect,
         Self::RateLimited,
@@ -46,6 +49,7 @@ impl Outcome {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Disconnected => "disconnected",
             Self::Partial => "partial",
             Self::NeedsReconnect => "needs_reconnect",
             Self::RateLimited => "rate_limited",
@@ -61,7 +65,7 @@ impl Outcome {
 
     /// Whether the schedule of failed rounds applies.
     pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Ok | Self::Partial)
+        !matches!(self, Self::Ok | Self::Disconnected | Self::Partial)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::page::{flash_note, frame_problem, plain_frame, query_value};
 use crate::render::Problem;
 use crate::session::{Session, local_path};
 use crate::state::AppState;
-use crate::texts::{Lang, code, language, text};
+use crate::texts::{Lang, code, language_of, text};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use leptos::prelude::*;
@@ -39,7 +39,7 @@ pub fn login_view(form: LoginForm) -> AnyView {
     let (Some(parts), Some(state)) = (use_context::<Parts>(), use_context::<AppState>()) else {
         return frame_problem(Problem::Failed).into_any();
     };
-    let lang = language(&parts.headers);
+    let lang = language_of(&parts);
     let is_set = |name| query_value(&parts, name).is_some();
     let shown = parts.extensions.get::<Session>().and_then(|session| session.shown.clone());
     let note = if is_set("left") {
@@ -167,7 +167,7 @@ pub fn LinkPage() -> impl IntoView {
                 let (Some(parts), Some(state), Some(response)) = (parts, state, response) else {
                     return frame_problem(Problem::Failed).into_any();
                 };
-                let lang = language(&parts.headers);
+                let lang = language_of(&parts);
                 match state.db.login_link(&token, state.clock.now()).await {
                     Ok(Some(kind)) => {
                         let (title, lead, button) = match kind {

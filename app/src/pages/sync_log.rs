@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use simone_booking::ConnectionId;
 use simone_booking::id::SyncLogId;
 use simone_store::views::{Connection, LogRow};
+use simone_sync::round::Outcome;
 use std::collections::HashSet;
 
 #[component]
@@ -126,6 +127,15 @@ pub fn fold_words(here: &Here, row: &LogRow) -> String {
     text!(here.lang, log.idle, count = row.rounds, from = from, to = to)
 }
 
+/// What a round says of itself that changed no event.
+pub fn quiet_words(lang: Lang, row: &LogRow) -> String {
+    if row.outcome == Outcome::Disconnected.code() {
+        outcome_words(lang, row.platform, &row.outcome).unwrap_or_default()
+    } else {
+        text!(lang, log.nothing)
+    }
+}
+
 fn line(here: &Here, row: &LogRow, several: bool, connections: Option<&[Connection]>) -> AnyView {
     let lang = here.lang;
     let changes = counts(lang, row);
@@ -137,7 +147,7 @@ fn line(here: &Here, row: &LogRow, several: bool, connections: Option<&[Connecti
     } else if row.under_way && changes.is_empty() {
         text!(lang, log.under_way)
     } else if changes.is_empty() {
-        if wrong { String::new() } else { text!(lang, log.nothing) }
+        if wrong { String::new() } else { quiet_words(lang, row) }
     } else {
         changes.join(" · ")
     };

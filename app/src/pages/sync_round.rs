@@ -5,6 +5,7 @@ use super::sync_log::{counts, fold_words};
 use crate::components::empty;
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
+use crate::pages::sync_log::quiet_words;
 use crate::platform::{calendar_name, outcome_words, platform_name};
 use crate::reasons::short;
 use crate::remedy::{remedy, went_wrong};
@@ -16,6 +17,7 @@ use simone_store::views::{LogRow, RoundView};
 use simone_sync::busy::{self, Because};
 use simone_sync::event::Span;
 use simone_sync::log::{Entry, Kind, Sight};
+use simone_sync::round::Outcome;
 
 /// Events on a page.
 const PAGE: usize = 50;
@@ -79,6 +81,9 @@ fn events(here: &Here, round: &RoundView) -> AnyView {
     if row.added + row.changed + row.removed + row.held == 0 {
         if went_wrong(row) {
             return told(text!(lang, round.nothing_failed));
+        }
+        if row.outcome == Outcome::Disconnected.code() {
+            return told(quiet_words(lang, row));
         }
         return empty(text!(lang, round.nothing_title), text!(lang, round.nothing), ()).into_any();
     }

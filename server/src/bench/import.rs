@@ -35,6 +35,7 @@ pub(crate) struct Options {
     /// An empty PostgreSQL database to use. Without one, Cargo starts a throw-away server.
     #[arg(long, env = "SIMONE_TEST_POSTGRES", hide_env_values = true)]
     postgres: Option<String>,
+    /// Whose API the calendar is read by.
     #[arg(long, default_value = "google")]
     platform: Platform,
     /// Rounds in which nothing happens.
@@ -120,7 +121,6 @@ async fn bench(options: &Options, database: &'static str, url: &str) -> anyhow::
     let line = |case: &str, used: &Used, more: Value| {
         #[expect(clippy::cast_precision_loss, reason = "a few hundred rounds")]
         let rounds = used.rounds as f64;
-        #[expect(clippy::cast_precision_loss, reason = "a benchmark's counts")]
         let per_round = |count: f64| rounded(count / rounds);
         let mut line = json!({
             "case": case, "database": database, "platform": options.platform.code(),

@@ -23,7 +23,7 @@ async fn audit(desk: Desk) -> Result<Screen, PageError> {
         empty(text!(lang, audit.empty_title), text!(lang, audit.empty), ())
     } else {
         let rows: Vec<_> = listed.rows.iter().map(|row| entry(&desk, row)).collect();
-        view! { <section class="card"><ol class="log">{rows}</ol></section> }.into_any()
+        view! { <section class="card"><ol class="log plain">{rows}</ol></section> }.into_any()
     };
     let only = of.map(|of| {
         let name = listed.rows.first().and_then(|row| row.provider_name.clone());

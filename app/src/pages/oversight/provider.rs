@@ -86,7 +86,7 @@ fn sheet(desk: &Desk, provider: ProviderSheet) -> Result<Screen, PageError> {
         view! {
             <section class="card" aria-labelledby="rounds">
                 <div class="body"><h2 id="rounds">{text!(lang, provider.rounds)}</h2></div>
-                <ol class="log">{rows}</ol>
+                <ol class="log plain">{rows}</ol>
             </section>
         }
     });

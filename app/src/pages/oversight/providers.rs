@@ -41,6 +41,8 @@ async fn providers(desk: Desk) -> Result<Screen, PageError> {
     let searched = !words.is_empty() || which != Which::All;
     let list = if listed.rows.is_empty() && !searched {
         empty(text!(lang, oversight.empty_title), text!(lang, oversight.empty), ())
+    } else if listed.rows.is_empty() && words.is_empty() {
+        empty(text!(lang, oversight.well_title), text!(lang, oversight.well), ())
     } else if listed.rows.is_empty() {
         let all = view! { <a class="btn" href="/oversight">{text!(lang, oversight.show_all)}</a> };
         empty(text!(lang, oversight.none_title), text!(lang, oversight.none), all)
