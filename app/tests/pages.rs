@@ -21,7 +21,7 @@ use simone_booking::{Clock, ConnectionId, Ids, Locale, ProviderId, SystemClock};
 use simone_store::{Database, Keyring, NewProvider, Options};
 use simone_sync::connect::ConnectError;
 use simone_sync::platform::{Account, Platform};
-use simone_sync::ports::{Attempt, ConnectStore, Recorded, RoundStore as _};
+use simone_sync::ports::{Attempt, Choices as _, ConnectStore, Recorded, RoundStore as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower::ServiceExt;
@@ -639,4 +639,22 @@ async fn without_the_demonstration_nobody_enters_by_a_click() {
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert!(answer.cookie().is_none());
     assert!(!product.get("/login", "").await.body.contains("/login/demo"));
+}
+
+#[tokio::test]
+async fn the_language_that_a_person_chose_follows_them_to_other_browsers() {
+    let product = Product::start().await;
+    let cookie = product.enter().await;
+    let camille = product.db.provider_by_email("camille@simone.test").await.unwrap().unwrap().id;
+    assert!(product.get("/agenda", &cookie).await.body.contains("lang=\"fr\""));
+    // The browser still asks for French.
+    product.db.set_locale(camille, Locale::En).await.unwrap();
+    assert!(product.get("/agenda", &cookie).await.body.contains("lang=\"en\""));
+    // What was chosen on this very browser goes before it.
+    let here = format!("{cookie}; simone_language=fr");
+    assert!(product.get("/agenda", &here).await.body.contains("lang=\"fr\""));
+    assert!(
+        product.get("/login", "").await.body.contains("lang=\"fr\""),
+        "a visitor is asked by the browser"
+    );
 }

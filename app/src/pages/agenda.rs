@@ -213,6 +213,8 @@ fn outlook(here: &Here, week: Week, blocks: &[Block], importing: bool) -> AnyVie
         Some((text!(lang, agenda.beyond_title), text!(lang, agenda.beyond, date = until)))
     } else if blocks.is_empty() && !importing && shown.end > here.now {
         Some((text!(lang, agenda.quiet_title), text!(lang, agenda.quiet)))
+    } else if blocks.is_empty() && shown.end <= here.now {
+        Some((text!(lang, agenda.past_title), text!(lang, agenda.past)))
     } else {
         None
     };
@@ -226,6 +228,7 @@ fn days(here: &Here, week: Week, blocks: &[Block], several: bool) -> AnyView {
     let spans: Vec<(Interval, bool)> = blocks.iter().map(|block| (block.interval, block.all_day)).collect();
     let layout = week::layout(week, &spans);
     let (first, last) = layout.hours;
+    let known_until = Horizon::at(here.now, here.zone()).end;
     let is_whole = |part: &week::Part| part.kind == PartKind::WholeDay;
     let flat = if layout.days.iter().flat_map(|day| &day.parts).any(is_whole) { "" } else { " flat" };
     let hours: Vec<_> = (first..last).map(|hour| view! { <span>{hour}</span> }).collect();
@@ -255,8 +258,13 @@ fn days(here: &Here, week: Week, blocks: &[Block], several: bool) -> AnyView {
                 .collect();
             let free = whole.is_empty() && timed.is_empty();
             let past = day.date < here.today();
-            let nothing = free
-                .then(|| view! { <p class="none">{text!(lang, agenda.nothing)}</p> });
+            // Nobody has looked beyond the horizon yet.
+            let words = if day.date < known_until {
+                text!(lang, agenda.nothing)
+            } else {
+                text!(lang, agenda.not_yet)
+            };
+            let nothing = free.then(|| view! { <p class="none">{words}</p> });
             // The wide layout needs both cells, also empty; a list may not be.
             let whole = if whole.is_empty() {
                 view! { <div class="blocks"></div> }.into_any()

@@ -740,3 +740,29 @@ async fn the_providers_zone_moves_all_day_blocks() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_took_for_over_is_read_again() {
+    on_both(async |fixture| {
+        let provider = fixture.provider("a").await;
+        fixture.imported(provider, "x", vec![single("e", later(60)), weekly("yoga", later(90))]).await;
+        let blocks = fixture.blocks(provider).await;
+        let ahead = now() + TimeDelta::days(5);
+        fixture.db.derive(provider, ahead).await.unwrap();
+        assert_eq!(fixture.count("calendar_sync_events").await, 1, "the single event was over");
+
+        assert_eq!(fixture.db.derive_due(now(), 10).await.unwrap(), [provider], "the clock is right again");
+        fixture.db.derive(provider, now()).await.unwrap();
+        assert!(fixture.db.derive_due(now(), 10).await.unwrap().is_empty());
+        assert!(
+            fixture.blocks(provider).await.len() < blocks.len(),
+            "nobody knows of the single event any more"
+        );
+        assert_eq!(
+            fixture.count("calendars WHERE cursor IS NOT NULL").await,
+            0,
+            "so the calendar is listed in full"
+        );
+    })
+    .await;
+}
