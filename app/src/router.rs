@@ -185,3 +185,61 @@ async fn security_headers(State(state): State<AppState>, request: Request<Body>,
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.insert(name, HeaderValue::from_static(value));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `server/tests/product` walks these with a neighbour's ids (`neighbours.rs`; of operators, `people.rs`). A new one
+    /// that an id leads to belongs there first, and then here.
+    #[test]
+    fn what_an_id_leads_to_is_known_to_the_tests_that_try_a_neighbours() {
+        let listed = generate_route_list(App);
+        let mut pages: Vec<&str> =
+            listed.iter().map(|route| route.path()).filter(|path| path.contains('{')).collect();
+        pages.sort_unstable();
+        assert_eq!(
+            pages,
+            [
+                "/agenda/{block}",
+                "/login/{token}",
+                "/oversight/operators/{operator}/withdraw",
+                "/oversight/providers/{provider}",
+                "/oversight/providers/{provider}/erase",
+                "/oversight/tokens/{token}/withdraw",
+                "/settings/calendars/{connection}",
+                "/settings/calendars/{connection}/disconnect",
+                "/settings/calendars/{connection}/{calendar}",
+                "/sync-log/{round}",
+            ]
+        );
+        let mut actions: Vec<&str> =
+            leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path).collect();
+        actions.sort_unstable();
+        assert_eq!(
+            actions,
+            [
+                "/actions/block-free",
+                "/actions/disconnect",
+                "/actions/end-other-sessions",
+                "/actions/end-session",
+                "/actions/erase-account",
+                "/actions/keep-zone",
+                "/actions/language",
+                "/actions/log-out",
+                "/actions/read-notices",
+                "/actions/removals",
+                "/actions/remove-kept",
+                "/actions/select",
+                "/actions/share-titles",
+                "/actions/sync",
+                "/actions/welcome",
+                "/actions/zone",
+                "/oversight/actions/erase-provider",
+                "/oversight/actions/invite-again",
+                "/oversight/actions/withdraw-operator",
+                "/oversight/actions/withdraw-token",
+            ]
+        );
+    }
+}
