@@ -172,14 +172,16 @@ async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .journal_mode(SqliteJournalMode::Wal)
-        // With WAL, NORMAL loses no consistency; FULL also keeps the last transactions through a power cut.
         // Room for what a first import writes (in KiB), so that it is not spilled before it is committed.
         .pragma("cache_size", "-16384")
+        // With WAL, NORMAL loses no consistency; FULL also keeps the last transactions through a power cut.
         .synchronous(if in_memory { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
         .statement_cache_capacity(256);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .min_connections(1)
+        // There is no network on which it could have been lost; what fails is given up where it fails.
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(Duration::from_secs(30))
@@ -193,6 +195,7 @@ async fn open_sqlite(options: &Options) -> Result<Pool, OpenError> {
     } else {
         SqlitePoolOptions::new()
             .max_connections(options.connections)
+            .test_before_acquire(false)
             .acquire_timeout(ACQUIRE)
             .connect_with(connect.read_only(true))
             .await
@@ -238,8 +241,15 @@ macro_rules! read {
             Pool::Sqlite { readers, .. } => {
                 let done: Result<_, Failure> = async {
                     let mut held = readers.acquire().await?;
-                    let $conn: &mut sqlx::SqliteConnection = &mut held;
-                    $body
+                    let done: Result<_, Failure> = async {
+                        let $conn: &mut sqlx::SqliteConnection = &mut held;
+                        $body
+                    }
+                    .await;
+                    if matches!(done, Err(Failure::Sqlx(_))) {
+                        held.close_on_drop();
+                    }
+                    done
                 }
                 .await;
                 done.map_err(simone_sync::ports::StoreError::from)
@@ -344,8 +354,14 @@ macro_rules! write_one {
             Pool::Sqlite { writer, .. } => {
                 async {
                     let mut held = writer.acquire().await?;
-                    let $executor: &mut sqlx::SqliteConnection = &mut held;
-                    $statement
+                    let done = {
+                        let $executor: &mut sqlx::SqliteConnection = &mut held;
+                        $statement
+                    };
+                    if done.is_err() {
+                        held.close_on_drop();
+                    }
+                    done
                 }
                 .await
             }

@@ -766,3 +766,30 @@ async fn what_a_clock_that_was_ahead_took_for_over_is_read_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_round_in_which_nothing_happened_writes_its_connection_s_row_and_nothing_else() {
+    on_both(async |fixture| {
+        let provider = fixture.provider("a").await;
+        let (lease, _) = fixture.imported(provider, "x", vec![single("e", later(60))]).await;
+        fixture.db.end_round(&lease, &report(now(), Outcome::Ok, 1)).await.unwrap();
+        let logged = fixture.count("calendar_sync_logs").await;
+        let written = fixture.db.rows_written().await.unwrap();
+        for minute in [6, 12, 18] {
+            let lease = fixture.lease(later(minute)).await.expect("it is due");
+            fixture.db.round_input(&lease).await.unwrap();
+            fixture.db.end_round(&lease, &report(later(minute), Outcome::Ok, 0)).await.unwrap();
+        }
+        if fixture.db.kind() == "sqlite" {
+            // PostgreSQL counts with a delay.
+            assert_eq!(fixture.db.rows_written().await.unwrap() - written, 6, "taken and given back, thrice");
+        }
+        assert_eq!(fixture.count("calendar_sync_logs").await, logged);
+        assert_eq!(
+            fixture.count("calendar_sync_log_lines WHERE rounds = 3").await,
+            1,
+            "one line, still growing"
+        );
+    })
+    .await;
+}
