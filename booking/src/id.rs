@@ -55,6 +55,14 @@ typed_id! {
     NoticeId,
     /// A token of the API.
     ApiTokenId,
+    /// Something that a provider offers.
+    ServiceId,
+    /// An appointment of a client with a provider.
+    BookingId,
+    /// A contradiction that a provider must see.
+    ConflictId,
+    /// An unavailability that a provider entered by hand.
+    EnteredId,
 }
 
 /// Makes ids and random bytes from the clock and the generator it was given.

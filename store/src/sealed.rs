@@ -37,6 +37,14 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn { table: "unavailabilities", column: "details", row: &[("id", Part::Id)] },
     SealedColumn { table: "calendar_sync_changes", column: "changes", row: &[("id", Part::Id)] },
     SealedColumn { table: "oauth_attempts", column: "verifier", row: &[("state_hash", Part::Bytes)] },
+    SealedColumn { table: "entered_unavailabilities", column: "details", row: &[("id", Part::Id)] },
+    SealedColumn { table: "bookings", column: "client", row: &[("id", Part::Id)] },
+    SealedColumn { table: "bookings", column: "link", row: &[("id", Part::Id)] },
+    SealedColumn {
+        table: "calendar_exported_bookings",
+        column: "content",
+        row: &[("connection_id", Part::Id), ("booking_id", Part::Id), ("name", Part::Text)],
+    },
     SealedColumn { table: "deliveries", column: "message", row: &[("cause", Part::Text)] },
 ];
 
@@ -45,6 +53,9 @@ pub const NOT_SEALED: &[(&str, &str)] = &[
     ("sessions", "token_hash"),
     ("login_tokens", "token_hash"),
     ("api_tokens", "token_hash"),
+    ("bookings", "link_hash"),
+    ("booking_requests", "key_hash"),
+    ("booking_requests", "request_hash"),
     ("oauth_attempts", "state_hash"),
     ("oauth_attempts", "session_hash"),
 ];

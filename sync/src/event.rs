@@ -1,5 +1,6 @@
 //! What a platform last told us of one event.
 
+use crate::export::Marker;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -167,6 +168,10 @@ pub struct ObservedEvent {
     pub details: Details,
     /// When it was last changed, as the platform says.
     pub updated: Option<DateTime<Utc>>,
+    /// The iCalendar uid, by which another account may see the same event.
+    pub ical_uid: Option<String>,
+    /// Our own marker, whosever it is.
+    pub marker: Option<Marker>,
 }
 
 /// One item of a change feed.

@@ -235,6 +235,8 @@ impl Draft {
                                 marks: Marks::default(),
                                 details: Details::default(),
                                 updated: None,
+                                ical_uid: None,
+                                marker: None,
                             };
                             draft.plan.note(Kind::Changed, &cancelled.id, Some(&cancelled));
                             draft.plan.upserts.push(cancelled);

@@ -2,11 +2,13 @@
 //!
 //! Observations are persisted, the rest is derived: see the architecture document.
 
+pub mod bookings;
 pub mod busy;
 pub mod connect;
 pub mod derive;
 pub mod engine;
 pub mod event;
+pub mod export;
 pub mod import;
 pub mod judge;
 pub mod log;

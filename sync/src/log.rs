@@ -170,7 +170,16 @@ mod tests {
     fn observed(id: &str, shape: Shape, title: &str) -> ObservedEvent {
         let details = Details { title: title.to_owned(), link: None };
         let (revision, marks) = ("1".to_owned(), Marks::default());
-        ObservedEvent { id: id.to_owned(), revision, shape, marks, details, updated: None }
+        ObservedEvent {
+            id: id.to_owned(),
+            revision,
+            shape,
+            marks,
+            details,
+            updated: None,
+            ical_uid: None,
+            marker: None,
+        }
     }
 
     fn stored(shape: Shape, title: &str) -> Stored {

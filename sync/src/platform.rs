@@ -2,7 +2,8 @@
 //!
 //! The engine decides when to ask, how often to repeat and when to stop; an adapter only translates.
 
-use crate::event::Change;
+use crate::event::{Change, ObservedEvent};
+use crate::export::{Content, Marker, Patch};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -225,6 +226,49 @@ pub trait CalendarPlatform: Send + Sync {
         window: Interval,
         page: Option<&str>,
     ) -> Result<ChangesPage, PlatformError>;
+
+    /// The id that an event created under this name will have, where the platform lets us choose it.
+    fn event_id(&self, name: &str) -> Option<String>;
+
+    /// The event that was created under this name: by its id where it is known, else by the name itself. A deleted one
+    /// is `Gone`; [`PlatformError::NotFound`]: there never was one, or the calendar is not there.
+    async fn event(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        name: &str,
+        event_id: Option<&str>,
+    ) -> Result<Change, PlatformError>;
+
+    /// Creates an event under the marker's name, without attendees and without a notice to anyone.
+    /// [`PlatformError::Exists`]: something stands, or stood, under that name.
+    async fn create(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        marker: &Marker,
+        content: &Content,
+    ) -> Result<ObservedEvent, PlatformError>;
+
+    /// Writes those of our fields that are `Some`; everything else on the event stays as it is.
+    /// [`PlatformError::Changed`]: it no longer is at `revision` (of [`ObservedEvent`]).
+    async fn update(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: &str,
+        patch: &Patch,
+    ) -> Result<ObservedEvent, PlatformError>;
+
+    /// Deletes an event; at this revision, if one is given. [`PlatformError::NotFound`]: it is not there (any more).
+    async fn delete(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: Option<&str>,
+    ) -> Result<(), PlatformError>;
 }
 
 /// Why the token endpoint gave nothing. Texts hold no token and no personal data.
@@ -265,6 +309,12 @@ pub enum PlatformError {
     /// The cursor (or a page token) is no longer valid: list in full.
     #[error("the cursor is no longer valid")]
     CursorExpired,
+    /// Something stands, or stood, under the name that was to be used.
+    #[error("the name is used up")]
+    Exists,
+    /// The event is no longer at the revision that was to be changed.
+    #[error("the event was changed meanwhile")]
+    Changed,
     /// What the request names is not there, or not visible any more.
     #[error("not found on the platform")]
     NotFound,

@@ -38,6 +38,8 @@ fn event(id: &str, hours: i64, title: &str, marks: Marks, now: DateTime<Utc>) ->
             link: Some(format!("https://calendar.example/event?id={id}")),
         },
         updated: None,
+        ical_uid: None,
+        marker: None,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::Google;
 use super::errors::{Asked, classify};
-use crate::http::NoAnswer;
-use reqwest::Request;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use crate::http::{Answer, NoAnswer};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, IF_MATCH};
+use reqwest::{Method, Request};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use simone_sync::platform::PlatformError;
@@ -48,17 +48,43 @@ impl Google {
         url: Url,
         asked: Asked,
     ) -> Result<Map<String, Value>, PlatformError> {
-        let mut request = Request::new(reqwest::Method::GET, url);
-        request.headers_mut().insert(AUTHORIZATION, bearer(access_token)?);
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let answer = self.http.send(request).await?;
+        let answer = self.call(access_token, Method::GET, url, None, None).await?;
         if answer.status != 200 {
             return Err(classify(&answer, asked));
         }
-        match serde_json::from_slice(&answer.body) {
-            Ok(Value::Object(object)) => Ok(object),
-            Ok(_) | Err(_) => Err(nonsense("the answer is not the JSON that was asked for")),
+        json(&answer)
+    }
+
+    /// Makes a call, and takes whatever is answered.
+    pub(super) async fn call(
+        &self,
+        access_token: &SecretString,
+        method: Method,
+        url: Url,
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer, PlatformError> {
+        let mut request = Request::new(method, url);
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, bearer(access_token)?);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(etag) = if_match {
+            // What cannot stand in a header is no etag that Google gave.
+            headers.insert(IF_MATCH, HeaderValue::from_str(etag).map_err(|_| PlatformError::Changed)?);
         }
+        if let Some(body) = body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.body_mut() = Some(body.to_string().into());
+        }
+        Ok(self.http.send(request).await?)
+    }
+}
+
+/// The JSON object that was answered.
+pub(super) fn json(answer: &Answer) -> Result<Map<String, Value>, PlatformError> {
+    match serde_json::from_slice(&answer.body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) | Err(_) => Err(nonsense("the answer is not the JSON that was asked for")),
     }
 }
 

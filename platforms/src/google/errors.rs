@@ -98,6 +98,10 @@ pub(super) fn classify(answer: &Answer, asked: Asked) -> PlatformError {
         410 if said.names(&["fullSyncRequired", "updatedMinTooLongAgo"]) => PlatformError::CursorExpired,
         410 if said.names(&["deleted"]) => PlatformError::NotFound,
         410 if asked == Asked::Resume => PlatformError::CursorExpired,
+        409 if said.names(&["duplicate"]) => PlatformError::Exists,
+        // Two writes at once on the same data (reference sheet 10): the next try finds it settled.
+        409 if understood => unavailable(format!("status {status} {code}")),
+        412 if understood => PlatformError::Changed,
         400 if asked == Asked::Resume && said.blames_token() => PlatformError::CursorExpired,
         408 | 500.. => unavailable(format!("status {status}")),
         400..500 => PlatformError::Refused { status, code },

@@ -14,9 +14,15 @@ use simone_sync::zone;
 use url::Url;
 
 /// Only what is read. Of attendees, whether it is the provider and what they answered: nobody's address.
-const FIELDS: &str = "kind,nextPageToken,nextSyncToken,timeZone,\
-    items(id,etag,status,updated,summary,htmlLink,start,end,endTimeUnspecified,recurrence,recurringEventId,\
-    originalStartTime,transparency,eventType,attendees(self,responseStatus))";
+macro_rules! event_fields {
+    () => {
+        "id,etag,status,updated,summary,htmlLink,start,end,endTimeUnspecified,recurrence,recurringEventId,\
+         originalStartTime,transparency,eventType,iCalUID,extendedProperties/private,attendees(self,responseStatus)"
+    };
+}
+pub(super) use event_fields;
+
+const FIELDS: &str = concat!("kind,nextPageToken,nextSyncToken,timeZone,items(", event_fields!(), ")");
 
 const KIND: &str = "calendar#events";
 

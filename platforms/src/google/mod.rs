@@ -7,6 +7,7 @@ mod errors;
 mod events;
 mod oauth;
 mod parse;
+mod write;
 
 pub use config::GoogleConfig;
 
@@ -14,6 +15,8 @@ use crate::http::{BuildError, Http};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use simone_booking::{Clock, Interval};
+use simone_sync::event::{Change, ObservedEvent};
+use simone_sync::export::{Content, Marker, Patch};
 use simone_sync::platform::{
     Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, ChangesPage, Grant, PlatformError,
     Position, TokenError,
@@ -91,5 +94,50 @@ impl CalendarPlatform for Google {
         page: Option<&str>,
     ) -> Result<ChangesPage, PlatformError> {
         self.event_instances(access_token, calendar, master, window, page).await
+    }
+
+    fn event_id(&self, name: &str) -> Option<String> {
+        Some(name.to_owned())
+    }
+
+    async fn event(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        name: &str,
+        event_id: Option<&str>,
+    ) -> Result<Change, PlatformError> {
+        self.read_event(access_token, calendar, event_id.unwrap_or(name)).await
+    }
+
+    async fn create(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        marker: &Marker,
+        content: &Content,
+    ) -> Result<ObservedEvent, PlatformError> {
+        self.insert_event(access_token, calendar, marker, content).await
+    }
+
+    async fn update(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: &str,
+        patch: &Patch,
+    ) -> Result<ObservedEvent, PlatformError> {
+        self.patch_event(access_token, calendar, event_id, revision, patch).await
+    }
+
+    async fn delete(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: Option<&str>,
+    ) -> Result<(), PlatformError> {
+        self.delete_event(access_token, calendar, event_id, revision).await
     }
 }

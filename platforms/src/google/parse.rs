@@ -9,12 +9,13 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value};
 use simone_booking::horizon::resolve_wall_time;
 use simone_sync::event::{Change, Details, Marks, ObservedEvent, OriginalStart, Series, Shape, Span};
+use simone_sync::export::Marker;
 use simone_sync::zone;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
 /// Stands in each revision. Raise it when events are to be read anew, because more or something else is read of them.
-const PARSER: u32 = 1;
+const PARSER: u32 = 2;
 
 /// The longest that Google gives is 1024, and a suffix for an instance (reference sheet 5.5, 7.2).
 const LONGEST_ID: usize = 1100;
@@ -56,6 +57,8 @@ fn read(item: &Object, id: &str, calendar_zone: Option<Tz>) -> Result<Change, Un
         updated: text(item, "updated")
             .and_then(|at| DateTime::parse_from_rfc3339(at).ok())
             .map(|at| at.to_utc()),
+        ical_uid: text(item, "iCalUID").filter(|uid| uid.len() <= LONGEST_ID).map(storable),
+        marker: marker(item),
     })))
 }
 
@@ -210,6 +213,30 @@ fn details(item: &Object) -> Details {
         title: storable(title).chars().take(LONGEST_TITLE).collect(),
         link: text(item, "htmlLink").and_then(web_address),
     }
+}
+
+/// The marker of an export, whosever it is (reference sheet 7.9). One that cannot be read is none.
+fn marker(item: &Object) -> Option<Marker> {
+    let private = item.get("extendedProperties")?.get("private")?.as_object()?;
+    if text(private, "source") != Some(SOURCE) {
+        return None;
+    }
+    Some(Marker {
+        installation: text(private, INSTALLATION)?.parse().ok()?,
+        booking: text(private, BOOKING)?.parse().ok()?,
+        name: storable(text(private, NAME).filter(|name| name.len() <= LONGEST_ID)?),
+    })
+}
+
+/// The properties of our marker.
+pub(super) const SOURCE: &str = "simone";
+pub(super) const INSTALLATION: &str = "simoneInstallation";
+pub(super) const BOOKING: &str = "simoneBooking";
+pub(super) const NAME: &str = "simoneEvent";
+
+/// The etag in a revision, for `If-Match`; `None` when Google gave none.
+pub(super) fn etag(revision: &str) -> Option<&str> {
+    revision.split_once(':').map(|(_, etag)| etag).filter(|etag| !etag.starts_with('#'))
 }
 
 /// It becomes a link on a page, so nothing but an address of the web will do.

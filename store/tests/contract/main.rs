@@ -109,6 +109,8 @@ fn single(id: &str, start: DateTime<Utc>) -> ObservedEvent {
         marks: Marks::default(),
         details: Details { title: "Secret dentist".to_owned(), link: None },
         updated: None,
+        ical_uid: None,
+        marker: None,
     }
 }
 

@@ -364,6 +364,8 @@ fn shown(event: &Event, since: Option<u64>, dice: &mut Dice) -> Option<Change> {
         marks: event.marks,
         details: details(event),
         updated: Some(event.updated),
+        ical_uid: None,
+        marker: None,
     })))
 }
 
@@ -680,6 +682,8 @@ fn instance(event: &Event, slot: OriginalStart, span: Span) -> Change {
         marks: Marks { ..event.marks },
         details: details(event),
         updated: Some(event.updated),
+        ical_uid: None,
+        marker: None,
     }))
 }
 

@@ -15,6 +15,8 @@ fn single(id: &str, days: i64) -> ObservedEvent {
         marks: Marks::default(),
         details: Details::default(),
         updated: None,
+        ical_uid: None,
+        marker: None,
     }
 }
 

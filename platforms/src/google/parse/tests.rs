@@ -106,6 +106,8 @@ fn reads_a_series_as_google_records_it() {
                 link: Some("https://www.google.com/calendar/event?eid=NGsz".to_owned()),
             },
             updated: Some(at("2025-03-23T12:18:43.196Z")),
+            ical_uid: None,
+            marker: None,
         }
     );
 }
