@@ -16,6 +16,8 @@ pub enum Notice {
     UnreadableSeries { calendar: CalendarId, event: String },
     /// The platform could not be reached to end the grant: what remains there is to be withdrawn there.
     DisconnectAbandoned { platform: Platform, account: String },
+    /// Bookings do not get into the calendar that receives them.
+    ExportsFailing { platform: Platform, account: String },
 }
 
 impl Notice {
@@ -25,6 +27,7 @@ impl Notice {
             Self::RemovalsHeld { .. } => "removals_held",
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
+            Self::ExportsFailing { .. } => "exports_failing",
         }
     }
 }

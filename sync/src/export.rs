@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use simone_booking::booking::Booking;
+use simone_booking::service::Place;
 use simone_booking::{BookingId, Interval, Locale};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -77,8 +78,9 @@ impl Marker {
 }
 
 impl Content {
-    /// What an event says of a booking, in the provider's language. `pages`: where the product is.
-    pub fn of(booking: &Booking, zone: Tz, locale: Locale, pages: &Url) -> Self {
+    /// What an event says of a booking, in the provider's language. `address`: of the provider's own place, if it is
+    /// there; `pages`: where the product is.
+    pub fn of(booking: &Booking, address: &str, zone: Tz, locale: Locale, pages: &Url) -> Self {
         let client = booking.client.as_ref();
         let short = client.map(simone_booking::booking::Client::short_name).unwrap_or_default();
         let link = format!("{}/agenda/bookings/{}", pages.as_str().trim_end_matches('/'), booking.id);
@@ -112,7 +114,10 @@ impl Content {
             start: booking.interval.start,
             end: booking.interval.end,
             zone,
-            location: client.map(|client| client.address.clone()).unwrap_or_default(),
+            location: match client {
+                Some(client) if booking.place == Place::Client => client.address.clone(),
+                _ => address.to_owned(),
+            },
             description,
         }
     }
@@ -134,7 +139,8 @@ impl Content {
         let same_times = was.is_some_and(|was| was.interval() == self.interval() && was.zone == self.zone);
         Patch {
             title: text(|content| &content.title),
-            times: (!same_times || stands != Some(self.interval())).then_some((self.start, self.end, self.zone)),
+            times: (!same_times || stands != Some(self.interval()))
+                .then_some((self.start, self.end, self.zone)),
             location: text(|content| &content.location),
             description: text(|content| &content.description)
                 .map(|becomes| (was.map(|was| was.description.clone()), becomes)),
@@ -180,8 +186,6 @@ pub struct Written {
     pub failed: bool,
     /// What stands in its calendar, as far as that is known.
     pub seen: Option<Seen>,
-    /// When another connection of the provider last wrote that the event of this name is.
-    pub elsewhere: Option<Interval>,
     /// The booking is confirmed and its appointment over: it stays as it is.
     pub past: bool,
 }
@@ -201,11 +205,30 @@ impl Written {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Make the event, or find that it was made.
-    Create { key: ExportKey, content: Content },
-    Update { key: ExportKey, event_id: String, revision: String, patch: Patch, content: Content },
-    Delete { key: ExportKey, calendar: String, name: String, event_id: Option<String>, revision: Option<String> },
+    Create {
+        key: ExportKey,
+        content: Content,
+    },
+    Update {
+        key: ExportKey,
+        event_id: String,
+        revision: String,
+        patch: Patch,
+        content: Content,
+    },
+    Delete {
+        key: ExportKey,
+        calendar: String,
+        name: String,
+        event_id: Option<String>,
+        revision: Option<String>,
+    },
     /// See whether an event is still there of which its calendar says nothing.
-    Look { key: ExportKey, name: String, event_id: Option<String> },
+    Look {
+        key: ExportKey,
+        name: String,
+        event_id: Option<String>,
+    },
 }
 
 impl Operation {
@@ -288,15 +311,11 @@ fn bring_in_line(row: &Written, content: &Content, zone: Tz) -> Option<Operation
     if row.fingerprint.as_deref() == Some(&content.fingerprint()) && !overwrites {
         return None;
     }
-    let stands = match &seen.shape {
-        Shape::Single { span: crate::event::Span::Timed { start, end } } => Some(Interval::new(*start, *end)),
-        _ => None,
-    };
     Some(Operation::Update {
         key,
         event_id: event_id.clone(),
         revision: seen.revision.clone(),
-        patch: content.patch(row.content.as_ref(), stands),
+        patch: content.patch(row.content.as_ref(), seen.shape.single()),
         content: content.clone(),
     })
 }

@@ -172,9 +172,11 @@ pub struct ExportInput {
     pub receiving: Option<String>,
     pub zone: Tz,
     pub locale: Locale,
-    /// Confirmed, and not over.
-    pub bookings: Vec<Booking>,
+    /// Confirmed, and not over; with the address of the service, if it is at the provider's.
+    pub bookings: Vec<(Booking, String)>,
     pub written: Vec<Written>,
+    /// By name: when another connection of the provider, to the same platform, last wrote that an event is.
+    pub elsewhere: HashMap<String, Interval>,
 }
 
 /// How an event of ours was written.
@@ -337,7 +339,6 @@ pub trait RoundStore: Send + Sync {
         key: ExportKey,
         adopted: Option<Interval>,
         event: &ObservedEvent,
-        now: DateTime<Utc>,
     ) -> StoreResult<()>;
 
     /// An event of ours is not there.

@@ -391,7 +391,13 @@ impl History<'_> {
 
     fn engine(&self, gate: &Arc<Gate>) -> Engine {
         let store = GatedStore { database: self.setup.database.clone(), gate: gate.clone() };
-        Engine::new(Arc::new(store), self.platforms(gate), self.setup.clock.clone(), self.ids.clone())
+        Engine::new(
+            Arc::new(store),
+            self.platforms(gate),
+            self.setup.clock.clone(),
+            self.ids.clone(),
+            "https://simone.test/".parse().unwrap(),
+        )
     }
 
     /// A program that does all that is due, once, as the worker does.
@@ -764,7 +770,7 @@ impl History<'_> {
         self.tell("disconnect");
         cover("disconnect");
         let id = self.people[person].id;
-        if !self.setup.database.disconnect(id, connection, self.now()).await.map_err(told)? {
+        if !self.setup.database.disconnect(id, connection, false, self.now()).await.map_err(told)? {
             return Err("a connection cannot be disconnected".to_owned());
         }
         let person = &mut self.people[person];

@@ -9,7 +9,11 @@ use chrono::TimeDelta;
 
 impl Engine {
     /// Records how the round ended.
-    pub(super) async fn end(&self, round: Round<'_>, result: Result<(), Stop>) -> StoreResult<Option<Outcome>> {
+    pub(super) async fn end(
+        &self,
+        round: Round<'_>,
+        result: Result<(), Stop>,
+    ) -> StoreResult<Option<Outcome>> {
         let now = self.clock.now();
         let outcome = match &result {
             Err(Stop::Overtaken) => {

@@ -6,7 +6,7 @@ use crate::event::{Change, ObservedEvent};
 use crate::export::{Content, ExportKey, Marker, Operation, Patch, Written, farewell, plan};
 use crate::platform::PlatformError;
 use crate::ports::{ExportInput, Gone, Write};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// What one operation finds may call for another: so often is planned again in a round. The next one goes on.
 const PASSES: usize = 6;
@@ -24,17 +24,19 @@ enum Met {
 impl Engine {
     /// Brings what stands in the calendar that receives bookings in line with what is booked.
     pub(super) async fn export(&self, round: &mut Round<'_>) -> Result<(), Stop> {
-        let mut failed: HashSet<ExportKey> = HashSet::new();
+        let mut failed = HashMap::new();
         let mut changed = false;
         for pass in 0..PASSES {
             let Some(input) = self.store.export_input(&round.lease, self.clock.now()).await? else { break };
             let contents: Vec<_> = input
                 .bookings
                 .iter()
-                .map(|booking| (booking.id, Content::of(booking, input.zone, input.locale, &self.pages)))
+                .map(|(booking, address)| {
+                    (booking.id, Content::of(booking, address, input.zone, input.locale, &self.pages))
+                })
                 .collect();
             let mut operations = plan(&contents, input.receiving.as_deref(), &input.written, input.zone);
-            operations.retain(|operation| !failed.contains(&operation.key()));
+            operations.retain(|operation| !failed.contains_key(&operation.key()));
             if operations.is_empty() {
                 round.exports.covered = failed.is_empty().then_some(input.wanted);
                 break;
@@ -53,12 +55,17 @@ impl Engine {
         if changed { Ok(self.derive(round.lease.provider).await?) } else { Ok(()) }
     }
 
-    /// The events of what is to come go before the connection does.
-    pub(super) async fn remove_events(&self, round: &mut Round<'_>) -> Result<(), Stop> {
-        let Some(input) = self.store.export_input(&round.lease, self.clock.now()).await? else { return Ok(()) };
-        let operations = farewell(&input.written);
-        // What the platform does not let us remove is the provider's to remove, like all else of theirs.
-        self.perform_all(round, &input, operations, &mut HashSet::new()).await
+    /// The events of what is to come go before the connection does. `false`: some remain, and will.
+    pub(super) async fn remove_events(&self, round: &mut Round<'_>) -> Result<bool, Stop> {
+        let Some(input) = self.store.export_input(&round.lease, self.clock.now()).await? else {
+            return Ok(true);
+        };
+        let mut failed = HashMap::new();
+        self.perform_all(round, &input, farewell(&input.written), &mut failed).await?;
+        if failed.values().any(|code| matches!(*code, "unavailable" | "changed")) {
+            return Err(Stop::Platform(unavailable("events could not be removed")));
+        }
+        Ok(failed.is_empty())
     }
 
     async fn perform_all(
@@ -66,7 +73,7 @@ impl Engine {
         round: &mut Round<'_>,
         input: &ExportInput,
         operations: Vec<Operation>,
-        failed: &mut HashSet<ExportKey>,
+        failed: &mut HashMap<ExportKey, &'static str>,
     ) -> Result<(), Stop> {
         let mut unanswered = 0;
         for operation in operations {
@@ -93,7 +100,7 @@ impl Engine {
             };
             tracing::warn!(connection = %round.lease.connection, booking = %key.booking, code, "a booking could not be exported");
             self.store.note_export_failure(&round.lease, key, code, self.clock.now()).await?;
-            failed.insert(key);
+            failed.insert(key, code);
         }
         Ok(())
     }
@@ -120,9 +127,7 @@ impl Engine {
                 let Some(row) = row(input, key) else { return Ok(Met::Done) };
                 match self.look(round, &row.calendar, &name, event_id.as_deref()).await? {
                     Some(event) => {
-                        self.store
-                            .record_seen(&round.lease, key, None, &event, self.clock.now())
-                            .await?;
+                        self.store.record_seen(&round.lease, key, None, &event).await?;
                     }
                     None => self.store.record_gone(&round.lease, key, Gone::Found, self.clock.now()).await?,
                 }
@@ -164,13 +169,10 @@ impl Engine {
                 let now = self.clock.now();
                 match found.filter(|event| event.marker.as_ref() == Some(&marker)) {
                     Some(event) => {
-                        let elsewhere = row(input, key).and_then(|row| row.elsewhere);
-                        let elsewhere = elsewhere.or_else(|| {
-                            let named = |row: &&Written| row.name == marker.name;
-                            input.written.iter().find(named).and_then(|row| row.elsewhere)
-                        });
-                        let times = elsewhere.unwrap_or(content.interval());
-                        self.store.record_seen(&round.lease, key, Some(times), &event, now).await?;
+                        // What was written of it by another connection tells our own hand from the provider's.
+                        let stands = event.shape.single().unwrap_or(content.interval());
+                        let times = input.elsewhere.get(&marker.name).copied().unwrap_or(stands);
+                        self.store.record_seen(&round.lease, key, Some(times), &event).await?;
                     }
                     None => self.store.record_gone(&round.lease, key, Gone::UsedUp, now).await?,
                 }
@@ -194,9 +196,9 @@ impl Engine {
             .ask(round, |token| {
                 let (calendar, event_id) = (row.calendar.clone(), event_id.to_owned());
                 let (revision, patch) = (revision.to_owned(), patch.clone());
-                Box::pin(async move {
-                    platform.update(&token, &calendar, &event_id, &revision, &patch).await
-                })
+                Box::pin(
+                    async move { platform.update(&token, &calendar, &event_id, &revision, &patch).await },
+                )
             })
             .await;
         match answer {
@@ -213,7 +215,7 @@ impl Engine {
                 match found {
                     Some(event) if event.revision == revision => return Ok(Met::Failed("changed")),
                     Some(event) => {
-                        self.store.record_seen(&round.lease, row.key, None, &event, now).await?;
+                        self.store.record_seen(&round.lease, row.key, None, &event).await?;
                     }
                     None => self.store.record_gone(&round.lease, row.key, Gone::Found, now).await?,
                 }
@@ -235,6 +237,7 @@ impl Engine {
     ) -> Result<Met, Stop> {
         let platform = round.platform;
         let mut id = event_id.or_else(|| platform.event_id(name));
+        let mut read_again = false;
         loop {
             let Some(event_id) = id.clone() else {
                 // Nobody knows whether it was made: its name tells.
@@ -257,10 +260,11 @@ impl Engine {
                     break;
                 }
                 Err(Stop::Platform(PlatformError::NotFound)) => break,
-                // The second time without a condition.
+                // The third time without a condition.
                 Err(Stop::Platform(PlatformError::Changed)) if revision.is_some() => {
                     let Some(event) = self.look(round, calendar, name, Some(&event_id)).await? else { break };
-                    revision = Some(event.revision).filter(|now| revision.as_ref() != Some(now));
+                    revision = Some(event.revision).filter(|_| !read_again);
+                    read_again = true;
                 }
                 Err(stop) => return Err(stop),
             }
@@ -288,7 +292,9 @@ impl Engine {
         match answer {
             Ok(Change::Present(event)) => Ok(Some(*event)),
             Ok(Change::Gone { .. }) | Err(Stop::Platform(PlatformError::NotFound)) => Ok(None),
-            Ok(Change::Unreadable { .. }) => Err(Stop::Platform(unavailable("an event of ours cannot be read"))),
+            Ok(Change::Unreadable { .. }) => {
+                Err(Stop::Platform(unavailable("an event of ours cannot be read")))
+            }
             Err(stop) => Err(stop),
         }
     }

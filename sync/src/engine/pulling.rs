@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// Fetches all pages since a cursor; all there is, when the cursor has expired.
-    pub(super) async fn pull(
+    async fn pull(
         &self,
         round: &mut Round<'_>,
         target: &PullTarget,
@@ -129,7 +129,7 @@ impl Engine {
         })
     }
 
-    pub(super) async fn feed(&self, round: &mut Round<'_>, calendar: &str, cursor: Option<&str>) -> Result<Feed, Stop> {
+    async fn feed(&self, round: &mut Round<'_>, calendar: &str, cursor: Option<&str>) -> Result<Feed, Stop> {
         let platform = round.platform;
         let mut changes = Vec::new();
         let mut zone = None;
@@ -159,7 +159,7 @@ impl Engine {
 
     /// Counts a page that was read. It is noted only when another follows, and not more often than people look: a round
     /// in which each calendar answers with one page writes nothing of it.
-    pub(super) async fn count_page(&self, round: &mut Round<'_>, events: usize, more: bool) -> StoreResult<()> {
+    async fn count_page(&self, round: &mut Round<'_>, events: usize, more: bool) -> StoreResult<()> {
         round.progress.pages += 1;
         round.progress.events += i64::try_from(events).unwrap_or(i64::MAX);
         let now = self.clock.now();
@@ -186,7 +186,7 @@ impl Engine {
         if series.is_empty() { Ok(()) } else { Ok(self.derive(round.lease.provider).await?) }
     }
 
-    pub(super) async fn instances(
+    async fn instances(
         &self,
         round: &mut Round<'_>,
         series: &UnreadableSeries,

@@ -39,6 +39,7 @@ impl Stop {
             Self::Platform(PlatformError::Refused { .. }) => Some("refused"),
             Self::Platform(PlatformError::CursorExpired) => Some("cursor_expired"),
             Self::Platform(PlatformError::Unavailable { .. }) => Some("unavailable"),
+            Self::Platform(PlatformError::Exists | PlatformError::Changed) => Some("changed"),
             _ => None,
         }
     }
