@@ -2,10 +2,10 @@
 //! model says.
 
 use crate::edits;
-use crate::gated::GatedStore;
+use crate::gated::{Gated, GatedStore};
 use crate::inspect::{CalendarRow, ConnectionRow, Inspect, Row};
 use crate::model::{Blocked, Chosen, Key, Model};
-use crate::platform::{Consent, Fault, Gated, Sim};
+use crate::platform::{Consent, Fault, Sim};
 use crate::support::{Dice, Gate, SharedRng, VirtualClock, cover, lock};
 use crate::world::{Account, Calendar, Lie, What, World, ZONES, zone_name};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -165,6 +165,7 @@ fn make_world(dice: &mut Dice, seed: u64, now: DateTime<Utc>) -> World {
             sub: format!("person-{seed}-{number}"),
             email: format!("person-{seed}-{number}@example.test"),
             calendars: Vec::new(),
+            shared: Vec::new(),
         };
         for other in 0..=others {
             let primary = other == 0;
@@ -179,6 +180,7 @@ fn make_world(dice: &mut Dice, seed: u64, now: DateTime<Utc>) -> World {
                 generation: 0,
                 events: BTreeMap::new(),
                 lie: None,
+                lag: None,
             });
         }
         world.accounts.push(account);
@@ -546,6 +548,7 @@ impl History<'_> {
             let mut sim = lock(&self.sim.state);
             sim.faults = Default::default();
             for calendar in sim.world.accounts.iter_mut().flat_map(|account| &mut account.calendars) {
+                calendar.lag = None;
                 let lied = calendar.lie.take().is_some();
                 let ids: Vec<String> = calendar
                     .events
@@ -644,6 +647,7 @@ impl History<'_> {
                         generation: 0,
                         events: BTreeMap::new(),
                         lie: None,
+                        lag: None,
                     });
                     format!("{name} is new")
                 }
@@ -1363,10 +1367,12 @@ impl History<'_> {
                 .filter(|row| row.connection_id == connection.id.0)
                 .map(|row| (row.external_id.as_str(), row.name.as_str(), row.time_zone.as_deref()))
                 .collect();
-            let listed = sim.world.accounts[connection.account].calendars.iter();
+            let listed = sim.world.seen_by(connection.account).into_iter();
             let mut listed: Vec<(&str, &str, Option<&str>)> = listed
-                .filter(|calendar| calendar.listed && connection.live)
-                .map(|calendar| (calendar.id.as_str(), calendar.name.as_str(), Some(calendar.zone.as_str())))
+                .filter(|_| connection.live)
+                .map(|(calendar, _)| {
+                    (calendar.id.as_str(), calendar.name.as_str(), Some(calendar.zone.as_str()))
+                })
                 .collect();
             stored.sort_unstable();
             listed.sort_unstable();
