@@ -151,6 +151,8 @@ fn report(at: DateTime<Utc>, outcome: Outcome, added: usize) -> RoundReport {
         refreshes: 0,
         delays: (0, 0),
         advances: Vec::new(),
+        pulled_from: None,
+        exports: Default::default(),
         next_sync_at: at + TimeDelta::minutes(5),
         not_before: None,
         list_doubted: false,
