@@ -201,7 +201,7 @@ impl Database {
                 let mut query = QueryBuilder::new(
                     "INSERT INTO calendar_sync_events (calendar_id, external_id, master_id, original_start, shape,
                                                        marks, details, revision, changed_at, over_at, ical_uid,
-                                                       marker_booking, marker_name) ",
+                                                       marker_booking_id, marker_name) ",
                 );
                 query.push_values(rows, |mut values, row| {
                     let marker = self.own_marker(row.event);
@@ -225,7 +225,7 @@ impl Database {
                         master_id = excluded.master_id, original_start = excluded.original_start,
                         shape = excluded.shape, marks = excluded.marks, details = excluded.details,
                         revision = excluded.revision, changed_at = excluded.changed_at, over_at = excluded.over_at,
-                        ical_uid = excluded.ical_uid, marker_booking = excluded.marker_booking,
+                        ical_uid = excluded.ical_uid, marker_booking_id = excluded.marker_booking_id,
                         marker_name = excluded.marker_name, unreadable = FALSE, expanded_at = NULL, stand_in = FALSE, held_at = NULL",
                 );
                 query.build().persistent(false).execute(&mut *conn).await?;

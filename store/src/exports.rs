@@ -28,7 +28,7 @@ macro_rules! ours {
             (SELECT x.event_id FROM calendar_exported_bookings x WHERE x.provider_id = $1 AND x.event_id IS NOT NULL)
           OR COALESCE(e.ical_uid IN
             (SELECT x.ical_uid FROM calendar_exported_bookings x WHERE x.provider_id = $1 AND x.ical_uid IS NOT NULL), FALSE)
-          OR EXISTS (SELECT 1 FROM bookings b WHERE b.id = e.marker_booking AND b.provider_id = $1))"
+          OR EXISTS (SELECT 1 FROM bookings b WHERE b.id = e.marker_booking_id AND b.provider_id = $1))"
     };
 }
 pub(crate) use ours;
@@ -113,12 +113,12 @@ macro_rules! observe {
         if let Some(calendar) = calendar {
             sqlx::query(
                 "INSERT INTO calendar_sync_events (calendar_id, external_id, shape, marks, details, revision, changed_at,
-                                                   over_at, ical_uid, marker_booking, marker_name)
+                                                   over_at, ical_uid, marker_booking_id, marker_name)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                  ON CONFLICT (calendar_id, external_id) DO UPDATE SET master_id = NULL, original_start = NULL,
                         shape = excluded.shape, marks = excluded.marks, details = excluded.details,
                         revision = excluded.revision, changed_at = excluded.changed_at, over_at = excluded.over_at,
-                        ical_uid = excluded.ical_uid, marker_booking = excluded.marker_booking,
+                        ical_uid = excluded.ical_uid, marker_booking_id = excluded.marker_booking_id,
                         marker_name = excluded.marker_name,
                         unreadable = FALSE, expanded_at = NULL, stand_in = FALSE, held_at = NULL",
             )
