@@ -27,6 +27,7 @@ pub mod sealed;
 pub mod sessions;
 pub mod transfer;
 pub mod views;
+pub mod webhooks;
 
 pub use api_providers::ProviderChanges;
 pub use backup::{BackupError, backup};
