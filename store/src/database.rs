@@ -21,6 +21,8 @@ pub struct Database {
     pub(crate) ids: Arc<Ids>,
     /// What markers on events name this installation by. A copy of the database keeps it.
     pub(crate) installation: Uuid,
+    /// Whether a marketplace is told of bookings and conflicts.
+    pub(crate) webhooks: bool,
 }
 
 /// The connections.
@@ -116,7 +118,7 @@ impl Database {
         } else {
             return Err(OpenError::Address);
         };
-        let mut database = Self { pool, installation: ids.id(), keys, ids };
+        let mut database = Self { pool, installation: ids.id(), keys, ids, webhooks: false };
         database.installation = database.name_installation().await.map_err(OpenError::Prepare)?;
         database.mark_other_versions().await.map_err(OpenError::Prepare)?;
         Ok(database)

@@ -1,7 +1,9 @@
 //! What a provider is told, in the product itself.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use simone_booking::CalendarId;
+use simone_booking::booking::{self, ChangeKind};
+use simone_booking::{BookingId, CalendarId};
 use simone_sync::platform::Platform;
 
 /// Something that a provider is told. Stored as it stands; the pages put it into words.
@@ -18,6 +20,14 @@ pub enum Notice {
     DisconnectAbandoned { platform: Platform, account: String },
     /// Bookings do not get into the calendar that receives them.
     ExportsFailing { platform: Platform, account: String },
+    /// Somebody else made or changed a booking, which stands so now. Names no client: what they are told is not sealed.
+    Booking {
+        booking: BookingId,
+        change: ChangeKind,
+        status: booking::Status,
+        service: String,
+        starts_at: DateTime<Utc>,
+    },
 }
 
 impl Notice {
@@ -28,6 +38,7 @@ impl Notice {
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
             Self::ExportsFailing { .. } => "exports_failing",
+            Self::Booking { .. } => "booking",
         }
     }
 }
