@@ -6,6 +6,7 @@ pub mod api_tokens;
 mod audit;
 mod backup;
 mod choices;
+mod conflicts;
 mod connect;
 pub mod crypto;
 mod database;
@@ -24,6 +25,7 @@ pub mod rotation;
 mod rounds;
 pub mod sealed;
 pub mod sessions;
+mod settle;
 pub mod transfer;
 pub mod views;
 

@@ -1,7 +1,10 @@
 //! What a provider is told, in the product itself.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use simone_booking::CalendarId;
+use simone_booking::id::ConflictId;
+use simone_sync::conflict;
 use simone_sync::platform::Platform;
 
 /// Something that a provider is told. Stored as it stands; the pages put it into words.
@@ -16,6 +19,8 @@ pub enum Notice {
     UnreadableSeries { calendar: CalendarId, event: String },
     /// The platform could not be reached to end the grant: what remains there is to be withdrawn there.
     DisconnectAbandoned { platform: Platform, account: String },
+    /// A booking and a calendar contradict each other. `at`: when the booking begins.
+    Conflict { conflict: ConflictId, about: conflict::Kind, at: DateTime<Utc> },
 }
 
 impl Notice {
@@ -25,6 +30,7 @@ impl Notice {
             Self::RemovalsHeld { .. } => "removals_held",
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
+            Self::Conflict { .. } => "conflict",
         }
     }
 }
