@@ -78,17 +78,12 @@ impl ConflictStore for Database {
         now: DateTime<Utc>,
     ) -> StoreResult<bool> {
         write!(self, |conn| {
-            let sql = for_update!(
-                self,
-                "SELECT id FROM providers WHERE id = $1 AND erasure_requested_at IS NULL"
-            );
+            let sql =
+                for_update!(self, "SELECT id FROM providers WHERE id = $1 AND erasure_requested_at IS NULL");
             let known: Option<Uuid> =
                 sqlx::query_scalar(sql).bind(provider.0).fetch_optional(&mut *conn).await?;
-            let row: Option<Row> = sqlx::query_as(CONFLICT)
-                .bind(conflict.0)
-                .bind(provider.0)
-                .fetch_optional(&mut *conn)
-                .await?;
+            let row: Option<Row> =
+                sqlx::query_as(CONFLICT).bind(conflict.0).bind(provider.0).fetch_optional(&mut *conn).await?;
             let (Some(_), Some(row)) = (known, row) else { return Ok(false) };
             let is = row.read()?;
             if !is.open || is.resolution.is_some() || is.kind == Kind::Overlap || is.seen != *seen {

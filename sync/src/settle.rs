@@ -51,11 +51,8 @@ pub enum Unsettled {
 /// What settling needs of the store. All is scoped to the provider.
 #[async_trait]
 pub trait ConflictStore: Send + Sync {
-    async fn settleable(
-        &self,
-        provider: ProviderId,
-        conflict: ConflictId,
-    ) -> StoreResult<Option<Settleable>>;
+    async fn settleable(&self, provider: ProviderId, conflict: ConflictId)
+    -> StoreResult<Option<Settleable>>;
 
     /// Lets the event be written over, or created anew, and closes the conflict, in one transaction; `false`, and nothing
     /// written, if it is not open, or not as it was seen.
@@ -111,9 +108,8 @@ pub async fn settle(
                 Kind::ExportDeleted => Change::Cancel,
                 Kind::ExportMoved | Kind::Overlap => Change::MoveTo { interval: is.interval },
             };
-            let changed = bookings
-                .change(provider, is.booking, Some(seen.booking), &change, Actor::Provider)
-                .await?;
+            let changed =
+                bookings.change(provider, is.booking, Some(seen.booking), &change, Actor::Provider).await?;
             match changed {
                 Ok(_) => {
                     store.applied(provider, conflict, now).await?;
