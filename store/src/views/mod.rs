@@ -3,6 +3,7 @@
 mod account;
 mod agenda;
 pub mod api;
+mod conflicts;
 mod connections;
 mod live;
 mod notices;
@@ -14,6 +15,7 @@ mod upcoming;
 pub use crate::notices::Notice;
 pub use account::ZonePreview;
 pub use agenda::{Block, BlockSource};
+pub use conflicts::{BookingSide, Conflict, Conflicts, OtherSide};
 pub use connections::{Calendar, Connection, Progress, ZoneQuestion};
 pub use live::Stamp;
 pub use notices::StoredNotice;
