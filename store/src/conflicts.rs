@@ -221,13 +221,17 @@ macro_rules! conflicts_in_line {
             found = conflict::found(&ahead, &taken, &exported, $zone, $now);
         }
         let conflict::Difference { open, update, close } = conflict::difference(found, open);
-        for id in close {
-            sqlx::query("UPDATE calendar_conflicts SET closed_at = $2 WHERE id = $1")
-                .bind(id.0)
-                .bind($now)
-                .execute(&mut *$conn)
-                .await?;
-            $crate::conflicts::closed!($db, $conn, $provider, id, $now);
+        for (id, was) in close {
+            // Where the provider let the booking follow, this may come before that is noted.
+            let resolution: Option<String> = sqlx::query_scalar(
+                "UPDATE calendar_conflicts SET closed_at = $2 WHERE id = $1 RETURNING resolution",
+            )
+            .bind(id.0)
+            .bind($now)
+            .fetch_one(&mut *$conn)
+            .await?;
+            let resolution = resolution.as_deref();
+            $crate::conflicts::closed!($db, $conn, $provider, id, was.kind, was.booking, resolution, $now);
         }
         for (id, is) in update {
             sqlx::query(
@@ -272,6 +276,9 @@ macro_rules! conflicts_in_line {
             .bind($now)
             .execute(&mut *$conn)
             .await?;
+            let webhook = $crate::webhooks::Webhook::conflict_opened(id, is.kind.code(), is.booking);
+            let cause = format!("conflict:{id}:opened:webhook");
+            $crate::webhooks::enqueue_webhook!($db, $conn, $provider, cause, &webhook, $now);
             let at = ahead.iter().find(|it| it.id == is.booking).map_or(is.interval, |it| it.interval).start;
             let notice = $crate::notices::Notice::Conflict { conflict: id, about: is.kind, at };
             let cause = format!("conflict:{id}");
@@ -294,9 +301,13 @@ macro_rules! conflicts_in_line {
 
 /// What is told when a conflict is no more.
 macro_rules! closed {
-    ($db:expr, $conn:ident, $provider:expr, $conflict:expr, $now:expr) => {{
+    ($db:expr, $conn:ident, $provider:expr, $conflict:expr, $kind:expr, $booking:expr, $resolution:expr, $now:expr) => {{
         let about = format!("conflict:{}", $conflict);
         $crate::notices::settle_notices!($conn, $provider, &about, $now);
+        let cause = format!("conflict:{}:closed:webhook", $conflict);
+        let webhook =
+            $crate::webhooks::Webhook::conflict_closed($conflict, $kind.code(), $booking, $resolution);
+        $crate::webhooks::enqueue_webhook!($db, $conn, $provider, cause, &webhook, $now);
     }};
 }
 

@@ -5,6 +5,7 @@ mod api_providers;
 pub mod api_tokens;
 mod audit;
 mod backup;
+pub mod booking_mail;
 mod choices;
 mod conflicts;
 mod connect;
@@ -28,6 +29,7 @@ pub mod sessions;
 mod settle;
 pub mod transfer;
 pub mod views;
+pub mod webhooks;
 
 pub use api_providers::ProviderChanges;
 pub use backup::{BackupError, backup};

@@ -86,7 +86,7 @@ impl ConflictStore for Database {
                 sqlx::query_as(CONFLICT).bind(conflict.0).bind(provider.0).fetch_optional(&mut *conn).await?;
             let (Some(_), Some(row)) = (known, row) else { return Ok(false) };
             let is = row.read()?;
-            if !is.open || is.resolution.is_some() || is.kind == Kind::Overlap || is.seen != *seen {
+            if !is.open || is.kind == Kind::Overlap || is.seen != *seen {
                 return Ok(false);
             }
             sqlx::query(
@@ -127,9 +127,30 @@ impl ConflictStore for Database {
             .bind(now)
             .execute(&mut *conn)
             .await?;
-            closed!(self, conn, provider, conflict, now);
+            let resolution = Some(Resolution::PutBack.code());
+            closed!(self, conn, provider, conflict, is.kind, is.booking, resolution, now);
             audit!(self, conn, provider, "put_back", conflict, now);
             Ok(true)
+        })
+    }
+
+    async fn intend(
+        &self,
+        provider: ProviderId,
+        conflict: ConflictId,
+        resolution: Option<Resolution>,
+    ) -> StoreResult<()> {
+        write!(self, |conn| {
+            sqlx::query(
+                "UPDATE calendar_conflicts SET resolution = $3
+                 WHERE id = $1 AND provider_id = $2 AND closed_at IS NULL AND settled_at IS NULL",
+            )
+            .bind(conflict.0)
+            .bind(provider.0)
+            .bind(resolution.map(Resolution::code))
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
         })
     }
 
@@ -142,33 +163,29 @@ impl ConflictStore for Database {
         write!(self, |conn| {
             let sql = for_update!(self, "SELECT id FROM providers WHERE id = $1");
             let _: Option<Uuid> = sqlx::query_scalar(sql).bind(provider.0).fetch_optional(&mut *conn).await?;
-            // Deriving may have closed it already, as the booking has followed.
-            let open: Option<bool> = sqlx::query_scalar(
-                "SELECT closed_at IS NULL FROM calendar_conflicts
-                 WHERE id = $1 AND provider_id = $2 AND resolution IS NULL",
-            )
-            .bind(conflict.0)
-            .bind(provider.0)
-            .fetch_optional(&mut *conn)
-            .await?;
-            let Some(open) = open else { return Ok(()) };
-            sqlx::query(
+            let row: Option<Row> =
+                sqlx::query_as(CONFLICT).bind(conflict.0).bind(provider.0).fetch_optional(&mut *conn).await?;
+            let Some(row) = row else { return Ok(()) };
+            let is = row.read()?;
+            let noted = sqlx::query(
                 "UPDATE calendar_conflicts SET resolution = $2, settled_at = $3, closed_at = COALESCE(closed_at, $3)
-                 WHERE id = $1",
+                 WHERE id = $1 AND settled_at IS NULL",
             )
             .bind(conflict.0)
             .bind(Resolution::Applied.code())
             .bind(now)
             .execute(&mut *conn)
             .await?;
+            if noted.rows_affected() == 0 {
+                return Ok(());
+            }
             // What the pages show is told by it.
             sqlx::query("UPDATE providers SET derive_wanted = derive_wanted + 1 WHERE id = $1")
                 .bind(provider.0)
                 .execute(&mut *conn)
                 .await?;
-            if open {
-                closed!(self, conn, provider, conflict, now);
-            }
+            let resolution = Some(Resolution::Applied.code());
+            closed!(self, conn, provider, conflict, is.kind, is.booking, resolution, now);
             audit!(self, conn, provider, "apply", conflict, now);
             Ok(())
         })

@@ -218,8 +218,8 @@ pub struct Difference<Id> {
     pub open: Vec<Found>,
     /// Open ones of which something has changed.
     pub update: Vec<(Id, Found)>,
-    /// Those whose cause is gone. To be closed before others open.
-    pub close: Vec<Id>,
+    /// Those whose cause is gone, as they stood. To be closed before others open.
+    pub close: Vec<(Id, Found)>,
 }
 
 /// What to write so that the open conflicts become what was found. One that is still about the same keeps its row.
@@ -232,7 +232,7 @@ pub fn difference<Id: Copy>(found: Vec<Found>, open: Vec<(Id, Found)>) -> Differ
             Some(is) if is == stands => {}
             Some(is) if is.is_about_the_same(&stands) => difference.update.push((id, is)),
             other => {
-                difference.close.push(id);
+                difference.close.push((id, stands));
                 by_cause.extend(other.map(|is| (cause, is)));
             }
         }

@@ -30,6 +30,7 @@ pub struct Settleable {
     pub seen: Seen,
     /// Its cause is there still.
     pub open: bool,
+    /// What was decided, or is being done.
     pub resolution: Option<Resolution>,
 }
 
@@ -64,6 +65,14 @@ pub trait ConflictStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> StoreResult<bool>;
 
+    /// Notes what the provider is about to do, or that they do not: whoever closes the conflict meanwhile knows why.
+    async fn intend(
+        &self,
+        provider: ProviderId,
+        conflict: ConflictId,
+        resolution: Option<Resolution>,
+    ) -> StoreResult<()>;
+
     /// Notes that the booking followed the event, and closes the conflict.
     async fn applied(
         &self,
@@ -86,14 +95,16 @@ pub async fn settle(
     let Some(is) = store.settleable(provider, conflict).await? else {
         return Ok(Err(Unsettled::Unknown));
     };
-    if is.resolution.is_some() || !is.open {
+    if !is.open {
         return Ok(if is.resolution == Some(resolution) { Ok(()) } else { Err(Unsettled::Changed) });
     }
     if is.kind == Kind::Overlap {
         return Ok(Err(Unsettled::NoChoice));
     }
     if is.seen != *seen {
-        return Ok(Err(Unsettled::Changed));
+        // Two clicks at once: the other one is doing it.
+        let doing = is.resolution == Some(resolution) && is.seen.event == seen.event;
+        return Ok(if doing { Ok(()) } else { Err(Unsettled::Changed) });
     }
     match resolution {
         Resolution::PutBack => {
@@ -108,6 +119,7 @@ pub async fn settle(
                 Kind::ExportDeleted => Change::Cancel,
                 Kind::ExportMoved | Kind::Overlap => Change::MoveTo { interval: is.interval },
             };
+            store.intend(provider, conflict, Some(resolution)).await?;
             let changed =
                 bookings.change(provider, is.booking, Some(seen.booking), &change, Actor::Provider).await?;
             match changed {
@@ -116,9 +128,13 @@ pub async fn settle(
                     Ok(Ok(()))
                 }
                 Err(Refusal::Changed | Refusal::UnknownBooking) => {
+                    store.intend(provider, conflict, None).await?;
                     settled_meanwhile(store, provider, conflict, resolution).await
                 }
-                Err(refusal) => Ok(Err(Unsettled::Refused(refusal))),
+                Err(refusal) => {
+                    store.intend(provider, conflict, None).await?;
+                    Ok(Err(Unsettled::Refused(refusal)))
+                }
             }
         }
     }
