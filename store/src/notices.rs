@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use simone_booking::CalendarId;
+use simone_booking::booking::{self, ChangeKind};
 use simone_booking::id::ConflictId;
+use simone_booking::{BookingId, CalendarId};
 use simone_sync::conflict;
 use simone_sync::platform::Platform;
 
@@ -21,6 +22,14 @@ pub enum Notice {
     DisconnectAbandoned { platform: Platform, account: String },
     /// A booking and a calendar contradict each other. `at`: when the booking begins.
     Conflict { conflict: ConflictId, about: conflict::Kind, at: DateTime<Utc> },
+    /// Somebody else made or changed a booking, which stands so now. Names no client: what they are told is not sealed.
+    Booking {
+        booking: BookingId,
+        change: ChangeKind,
+        status: booking::Status,
+        service: String,
+        starts_at: DateTime<Utc>,
+    },
 }
 
 impl Notice {
@@ -31,6 +40,7 @@ impl Notice {
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
             Self::Conflict { .. } => "conflict",
+            Self::Booking { .. } => "booking",
         }
     }
 }

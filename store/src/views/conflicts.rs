@@ -2,7 +2,7 @@
 
 use super::BlockSource;
 use crate::Database;
-use crate::crypto::Place;
+use crate::booking_rows::client_place;
 use crate::database::read;
 use chrono::{DateTime, TimeDelta, Utc};
 use simone_booking::booking::{Client, Status};
@@ -216,8 +216,8 @@ impl Database {
             _ => None,
         };
         let client = row.client.and_then(|sealed| {
-            let place = Place { table: "bookings", column: "client", row: &[row.booking_id.as_bytes()] };
-            serde_json::from_slice(&self.keys.open(place, &sealed).ok()?).ok()
+            let place: &[&[u8]] = &[row.booking_id.as_bytes()];
+            serde_json::from_slice(&self.keys.open(client_place(place), &sealed).ok()?).ok()
         });
         Ok(Conflict {
             id: ConflictId(row.id),

@@ -3,6 +3,7 @@
 mod account;
 mod agenda;
 pub mod api;
+mod bookings;
 mod conflicts;
 mod connections;
 mod live;
@@ -15,6 +16,7 @@ mod upcoming;
 pub use crate::notices::Notice;
 pub use account::ZonePreview;
 pub use agenda::{Block, BlockSource};
+pub use bookings::{BookingDetails, BookingFilter};
 pub use conflicts::{BookingSide, Conflict, Conflicts, OtherSide};
 pub use connections::{Calendar, Connection, Progress, ZoneQuestion};
 pub use live::Stamp;
