@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use simone_booking::Locale;
 use simone_booking::booking::{Booking, BookingChange, Client, Status};
-use simone_store::views::bookings::BookingDetails;
+use simone_store::views::BookingDetails;
 use utoipa::ToSchema;
 use uuid::Uuid;
 

@@ -11,14 +11,12 @@ use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use simone_booking::booking::{Actor, Client, Status};
 use simone_booking::{BookingId, Locale, ProviderId, ServiceId};
 use simone_store::views::api::ProviderRecord;
-use simone_store::views::bookings::{BookingDetails, BookingFilter};
+use simone_store::views::{BookingDetails, BookingFilter};
 use simone_sync::bookings::{Change, Done, NewBooking, Refusal, RequestKey, Rules};
-use std::collections::HashMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -34,7 +32,7 @@ pub(crate) struct NewBookingBody {
     /// An instant of RFC 3339, with `Z` or an offset: the start of one of the slots in `availability`.
     #[schema(value_type = DateTime<Utc>, example = "2026-01-13T17:00:00+01:00")]
     start: Instant,
-    #[schema(value_type = NewClient)]
+    #[schema(value_type = ClientBody)]
     client: Object<ClientBody>,
 }
 
@@ -77,7 +75,7 @@ pub(crate) struct BookingChangesBody {
     #[schema(value_type = DateTime<Utc>, nullable = false)]
     start: Option<Instant>,
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = ClientChanges, nullable = false)]
+    #[schema(value_type = ClientChangesBody, nullable = false)]
     client: Option<Object<ClientChangesBody>>,
     /// Like `If-Match`: the booking is changed only if it still stands at this revision.
     #[serde(default, deserialize_with = "present")]

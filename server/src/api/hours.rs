@@ -24,10 +24,10 @@ const MOST_EXCEPTIONS: usize = 400;
 #[serde(deny_unknown_fields)]
 #[schema(as = Hours)]
 pub(crate) struct HoursBody {
-    #[schema(value_type = WeeklyHours)]
+    #[schema(value_type = Weekly)]
     weekly: Object<Weekly>,
     /// Of single days, instead of their weekday's; at most 400.
-    #[schema(value_type = Vec<HoursException>)]
+    #[schema(value_type = Vec<Exception>)]
     exceptions: Vec<Object<Exception>>,
     /// How long before its start a slot can still be booked.
     #[schema(minimum = 0, maximum = 43_200)]
@@ -40,19 +40,19 @@ pub(crate) struct HoursBody {
 #[serde(deny_unknown_fields, default)]
 #[schema(as = WeeklyHours)]
 pub(crate) struct Weekly {
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     monday: Vec<Object<WindowBody>>,
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     tuesday: Vec<Object<WindowBody>>,
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     wednesday: Vec<Object<WindowBody>>,
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     thursday: Vec<Object<WindowBody>>,
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     friday: Vec<Object<WindowBody>>,
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     saturday: Vec<Object<WindowBody>>,
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     sunday: Vec<Object<WindowBody>>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Exception {
     #[schema(example = "2026-12-24")]
     date: NaiveDate,
     /// None: closed.
-    #[schema(value_type = Vec<Window>)]
+    #[schema(value_type = Vec<WindowBody>)]
     windows: Vec<Object<WindowBody>>,
 }
 
