@@ -103,6 +103,8 @@ fn has_format(format: &str, value: &Value) -> bool {
         (_, None) => true,
         ("date-time", Some(text)) => DateTime::parse_from_rfc3339(text).is_ok(),
         ("uuid", Some(text)) => text.parse::<uuid::Uuid>().is_ok(),
+        ("date", Some(text)) => text.parse::<chrono::NaiveDate>().is_ok(),
+        ("email", Some(text)) => text.contains('@'),
         ("uri", Some(text)) => text.parse::<reqwest::Url>().is_ok(),
         (other, Some(_)) => panic!("no format {other}"),
     }
