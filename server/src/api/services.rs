@@ -246,6 +246,7 @@ pub(crate) async fn withdraw(
 ) -> Result<Json<ServiceAnswer>, ApiError> {
     query.only(&[])?;
     reached(&api, &caller, id).await?;
+    one(&api, id, service).await?;
     // One that was withdrawn before is answered alike.
     api.db.withdraw_service(id, service, api.clock.now()).await?;
     api.wake();

@@ -99,7 +99,8 @@ fn is_of(kind: &Value, value: &Value) -> bool {
 
 fn has_format(format: &str, value: &Value) -> bool {
     match (format, value.as_str()) {
-        ("int64" | "int32", _) => value.is_i64() || value.is_u64(),
+        // Whether it may be null is said by its type.
+        ("int64" | "int32", _) => value.is_i64() || value.is_u64() || value.is_null(),
         (_, None) => true,
         ("date-time", Some(text)) => DateTime::parse_from_rfc3339(text).is_ok(),
         ("uuid", Some(text)) => text.parse::<uuid::Uuid>().is_ok(),
