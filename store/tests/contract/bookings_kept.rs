@@ -198,6 +198,7 @@ async fn pages_follow_bookings_and_offers_and_connections_are_woken_for_them() {
         assert!(refused.is_err() && stamps().await == last, "what is refused writes nothing");
         moves!(fixture.db.withdraw_service(me, service, now()).await.unwrap());
         moves!(fixture.db.set_booking_rules(me, 5, StalePolicy::Hold, now()).await.unwrap());
+        assert_eq!(stamps().await, last);
     })
     .await;
 }
