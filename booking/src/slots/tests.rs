@@ -154,7 +154,7 @@ fn the_nearest_free_slots_lie_on_both_sides() {
     let nearest = situation.nearest(HOUR, start, TimeDelta::days(7));
     let starts: Vec<_> = nearest.iter().map(|slot| slot.start.format("%H:%M").to_string()).collect();
     assert_eq!(starts, ["09:00", "09:30", "10:00", "13:00", "13:30"].map(str::to_owned).to_vec());
-    assert_eq!(situation.nearest(HOUR, start, TimeDelta::minutes(90)).len(), 2);
+    assert_eq!(situation.nearest(HOUR, start, TimeDelta::minutes(91)).len(), 2);
     assert!(situation.nearest(HOUR, DateTime::<Utc>::MAX_UTC, TimeDelta::days(7)).len() == MOST_ALTERNATIVES);
 }
 
