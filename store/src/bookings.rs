@@ -5,7 +5,7 @@ use crate::Database;
 use crate::booking_changes::{made_before, request_hashes};
 use crate::booking_rows::{BookingRow, booking_columns, hours_of, link_hash};
 use crate::booking_slots::{Attempt, TakenRow, booked, busy, not_ready, plausible};
-use crate::database::{read, write};
+use crate::database::{read, write_one};
 use crate::derive::blocks_behind;
 use async_trait::async_trait;
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -128,17 +128,18 @@ impl BookingStore for Database {
         if unheard.iter().any(|(_, askable)| !askable) {
             return Ok(Staleness::Unaskable);
         }
-        write!(self, |conn| {
-            for (connection, _) in &unheard {
+        for (connection, _) in &unheard {
+            // One by one: whoever locks several connections holds their provider first.
+            write_one!(self, |executor| {
                 sqlx::query(
                     "UPDATE calendar_connections SET wanted = wanted + 1 WHERE id = $1 AND status = 'connected'",
                 )
                 .bind(connection)
-                .execute(&mut *conn)
-                .await?;
-            }
-            Ok(Staleness::Woken)
-        })
+                .execute(executor)
+                .await
+            })?;
+        }
+        Ok(Staleness::Woken)
     }
 
     async fn heard_since(&self, provider: ProviderId, since: DateTime<Utc>) -> StoreResult<bool> {

@@ -321,3 +321,6 @@ impl Bookings {
 pub fn is_held(policy: StalePolicy, certainty: Certainty, rules: Rules) -> bool {
     policy == StalePolicy::Hold && certainty == Certainty::Stale && rules == Rules::Offered
 }
+
+#[cfg(test)]
+mod tests;
