@@ -4,6 +4,7 @@
 
 mod api_tokens;
 mod conflicts;
+mod bookings;
 mod keys;
 mod log;
 mod people;
