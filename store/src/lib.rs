@@ -1,6 +1,7 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+mod api_hours;
 mod api_providers;
 pub mod api_tokens;
 mod audit;
