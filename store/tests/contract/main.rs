@@ -4,6 +4,7 @@
 
 mod api_tokens;
 mod bookings;
+mod conflicts;
 mod keys;
 mod log;
 mod people;

@@ -57,10 +57,7 @@ async fn what_is_told_outlives_the_provider_and_a_product_that_stood_still() {
         assert_eq!(db.finish_erasures(now()).await.unwrap(), [provider]);
         let week = 7 * 24 * 60;
         assert_eq!(db.due_webhooks(later(week), 10).await.unwrap().len(), 1);
-        assert!(
-            db.due_webhooks(later(4 * week), 10).await.unwrap().is_empty(),
-            "nobody tried for two weeks"
-        );
+        assert!(db.due_webhooks(later(4 * week), 10).await.unwrap().is_empty(), "nobody tried for two weeks");
     })
     .await;
 }
