@@ -13,6 +13,7 @@ mod reasons;
 mod stamps;
 mod support;
 mod transfer;
+mod webhooks;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
