@@ -87,13 +87,17 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     pub marker: Marker,
+    /// What the last write made of it; anything else that it is, people made of it.
+    pub wrote: What,
     pub title: String,
     pub location: String,
     pub description: String,
-    /// Which of these people have put their own words into since they were written last.
+    /// Which of these people have put their own words in place of since they were written last.
     pub own_title: bool,
     pub own_location: bool,
     pub own_description: bool,
+    /// What people added to the description.
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -186,6 +190,12 @@ impl Calendar {
         self.changes += 1;
         let changed = self.changes;
         let previous = self.events.remove(id);
+        let inherited = match &what {
+            What::Exception { master, .. } => {
+                self.events.get(master).and_then(|master| master.written.clone())
+            }
+            _ => None,
+        };
         let event = Event {
             id: id.to_owned(),
             changed,
@@ -196,7 +206,7 @@ impl Calendar {
             },
             updated: now,
             title: previous.as_ref().map_or(changed, |old| old.title),
-            written: previous.as_ref().and_then(|old| old.written.clone()),
+            written: previous.as_ref().map_or(inherited, |old| old.written.clone()),
             decoration: previous.as_ref().map_or(0, |old| old.decoration),
             marks,
             before: match &previous {
@@ -235,6 +245,18 @@ impl Calendar {
     /// Whether the series of an exception is there.
     pub fn has_series(&self, id: &str) -> bool {
         self.events.get(id).is_some_and(|event| matches!(event.what, What::Series(_)))
+    }
+}
+
+impl Event {
+    /// The marker, if it names this very event: a copy made by hand carries that of another one.
+    pub fn own_marker(&self) -> Option<&Marker> {
+        self.written.as_ref().map(|written| &written.marker).filter(|marker| marker.name == self.id)
+    }
+
+    /// People gave an event of ours another time, or deleted it, or brought it back.
+    pub fn made_by_hand(&self) -> bool {
+        self.written.as_ref().is_some_and(|written| written.wrote != self.what)
     }
 }
 
