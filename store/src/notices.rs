@@ -30,6 +30,8 @@ pub enum Notice {
         service: String,
         starts_at: DateTime<Utc>,
     },
+    /// Bookings do not get into the calendar that receives them.
+    ExportsFailing { platform: Platform, account: String },
 }
 
 impl Notice {
@@ -41,6 +43,7 @@ impl Notice {
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
             Self::Conflict { .. } => "conflict",
             Self::Booking { .. } => "booking",
+            Self::ExportsFailing { .. } => "exports_failing",
         }
     }
 }

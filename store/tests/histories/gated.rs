@@ -8,15 +8,15 @@ use secrecy::SecretString;
 use simone_booking::{CalendarId, ConnectionId, Interval, ProviderId};
 use simone_store::Database;
 use simone_sync::event::{Change, ObservedEvent};
-use simone_sync::export::{Content, Marker, Patch};
+use simone_sync::export::{Content, ExportKey, Marker, Patch};
 use simone_sync::import::PullPlan;
 use simone_sync::platform::{
     Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, ChangesPage, Grant, PlatformError,
     Position, RemoteCalendar, TokenError,
 };
 use simone_sync::ports::{
-    Derived, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, StoreError, StoreResult,
-    UnreadableSeries,
+    Derived, ExportInput, Gone, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, StoreError,
+    StoreResult, UnreadableSeries, Write,
 };
 use simone_sync::round::RoundReport;
 use std::collections::HashMap;
@@ -68,6 +68,68 @@ impl RoundStore for GatedStore {
 
     async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()> {
         self.through("note_progress", self.database.note_progress(lease, progress)).await
+    }
+
+    async fn note_pulled(&self, lease: &Lease, pulled_from: DateTime<Utc>) -> StoreResult<()> {
+        self.through("note_pulled", self.database.note_pulled(lease, pulled_from)).await
+    }
+
+    async fn export_input(&self, lease: &Lease, now: DateTime<Utc>) -> StoreResult<Option<ExportInput>> {
+        self.through("export_input", self.database.export_input(lease, now)).await
+    }
+
+    async fn begin_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        calendar: &str,
+        name: &str,
+        id: Option<&str>,
+    ) -> StoreResult<()> {
+        self.through("begin_export", self.database.begin_export(lease, key, calendar, name, id)).await
+    }
+
+    async fn record_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        write: Write,
+        content: &Content,
+        event: &ObservedEvent,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        let call = self.database.record_export(lease, key, write, content, event, now);
+        self.through("record_export", call).await
+    }
+
+    async fn record_seen(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        adopted: Option<Interval>,
+        event: &ObservedEvent,
+    ) -> StoreResult<()> {
+        self.through("record_seen", self.database.record_seen(lease, key, adopted, event)).await
+    }
+
+    async fn record_gone(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        gone: Gone,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.through("record_gone", self.database.record_gone(lease, key, gone, now)).await
+    }
+
+    async fn note_export_failure(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        code: &str,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.through("note_export_failure", self.database.note_export_failure(lease, key, code, now)).await
     }
 
     async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput> {

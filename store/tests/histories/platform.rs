@@ -34,7 +34,7 @@ pub struct State {
     pub said_dead: BTreeSet<usize>,
     /// Writes that were performed.
     pub writes: u64,
-    /// What people let be overwritten (an event, and its revision) or made anew (an event).
+    /// What people let be overwritten: the event of a booking, at a revision.
     pub allowed: BTreeSet<String>,
     /// Deletions that a quiet point found open conflicts about: a calendar, and an event.
     pub told_deleted: BTreeSet<String>,

@@ -124,7 +124,8 @@ impl Sim {
         }
         let to = patch.times.map(|(start, end, _)| What::Single(Span::Timed { start, end }));
         let overwrites = event.made_by_hand() && to.as_ref().is_some_and(|to| *to != event.what);
-        let against = overwrites.then(|| format!("{id} at {revision}"));
+        let booking = event.own_marker().map(|marker| marker.booking);
+        let against = booking.filter(|_| overwrites).map(|booking| format!("{booking} {revision}"));
         let found = sim.allow(against, "an event that was moved by hand is overwritten", account, calendar);
         let lag = lag(found);
         let event = &found.events[id];

@@ -23,7 +23,7 @@ pub(super) struct Booked {
 }
 
 impl Booked {
-    fn of(booking: &Booking) -> Self {
+    pub fn of(booking: &Booking) -> Self {
         let client = booking.client.as_ref().expect("nobody erased it");
         let (first, last) = client.name.split_once(' ').expect("two words");
         Self {

@@ -14,7 +14,6 @@ use futures::FutureExt;
 use simone_booking::id::{BookingId, ServiceId};
 use simone_booking::{Clock, ConnectionId, Ids, Locale, ProviderId};
 use simone_store::{Database, NewProvider};
-use simone_sync::platform::CalendarPlatform;
 use simone_sync::ports::Choices;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +41,7 @@ mod faults;
 mod people;
 mod programs;
 mod quiet;
+mod settling;
 
 type Verdict = Result<(), String>;
 

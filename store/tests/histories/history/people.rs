@@ -7,7 +7,7 @@ use crate::platform::Consent;
 use crate::support::{Gate, cover, lock};
 use crate::world::ZONES;
 use chrono_tz::Tz;
-use simone_booking::{CalendarId, Clock, ConnectionId};
+use simone_booking::{CalendarId, ConnectionId};
 use simone_sync::connect::{Callback, Connect, ConnectError, Connected};
 use simone_sync::platform::Platform;
 use simone_sync::ports::Choices;

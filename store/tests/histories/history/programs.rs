@@ -17,7 +17,13 @@ impl History<'_> {
 
     pub(super) fn engine(&self, gate: &Arc<Gate>) -> Engine {
         let store = GatedStore { database: self.setup.database.clone(), gate: gate.clone() };
-        Engine::new(Arc::new(store), self.platforms(gate), self.setup.clock.clone(), self.ids.clone())
+        Engine::new(
+            Arc::new(store),
+            self.platforms(gate),
+            self.setup.clock.clone(),
+            self.ids.clone(),
+            "https://simone.test/".parse().unwrap(),
+        )
     }
 
     /// A program that does all that is due, once, as the worker does.

@@ -6,7 +6,7 @@ use crate::platform::Consent;
 use crate::support::{Gate, cover, lock};
 use crate::world::What;
 use chrono::{DateTime, TimeDelta, Utc};
-use simone_booking::{Clock, ConnectionId};
+use simone_booking::ConnectionId;
 use simone_sync::ports::Choices;
 
 impl History<'_> {
