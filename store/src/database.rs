@@ -19,10 +19,10 @@ pub struct Database {
     pub(crate) pool: Pool,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) ids: Arc<Ids>,
-    /// Whether a marketplace is told of bookings and conflicts.
-    pub(crate) webhooks: bool,
     /// What markers on events name this installation by. A copy of the database keeps it.
     pub(crate) installation: Uuid,
+    /// Whether a marketplace is told of bookings and conflicts.
+    pub(crate) webhooks: bool,
 }
 
 /// The connections.

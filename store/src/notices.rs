@@ -22,6 +22,8 @@ pub enum Notice {
     DisconnectAbandoned { platform: Platform, account: String },
     /// A booking and a calendar contradict each other. `at`: when the booking begins.
     Conflict { conflict: ConflictId, about: conflict::Kind, at: DateTime<Utc> },
+    /// Bookings do not get into the calendar that receives them.
+    ExportsFailing { platform: Platform, account: String },
     /// Somebody else made or changed a booking, which stands so now. Names no client: what they are told is not sealed.
     Booking {
         booking: BookingId,
@@ -30,8 +32,6 @@ pub enum Notice {
         service: String,
         starts_at: DateTime<Utc>,
     },
-    /// Bookings do not get into the calendar that receives them.
-    ExportsFailing { platform: Platform, account: String },
 }
 
 impl Notice {
@@ -42,8 +42,8 @@ impl Notice {
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
             Self::Conflict { .. } => "conflict",
-            Self::Booking { .. } => "booking",
             Self::ExportsFailing { .. } => "exports_failing",
+            Self::Booking { .. } => "booking",
         }
     }
 }
