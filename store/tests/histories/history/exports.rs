@@ -5,7 +5,7 @@ use crate::inspect::{ConflictRow, ExportedRow};
 use crate::model::{Blocked, Key};
 use crate::support::{cover, lock};
 use crate::world::{Event, What};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use simone_booking::booking::Status;
 use simone_booking::id::BookingId;
 use simone_booking::{ConnectionId, Interval};
@@ -123,7 +123,10 @@ impl History<'_> {
                         && !other.gone
                 })
             };
-            if let Some(event) = event.filter(|event| event.what != What::Gone)
+            // What people bring back after the appointment is not even listed.
+            let brought_back =
+                |event: &Event| event.made_by_hand() && booked.interval.end <= now - TimeDelta::days(1);
+            if let Some(event) = event.filter(|event| event.what != What::Gone && !brought_back(event))
                 && !stands_elsewhere(event)
             {
                 return Err(format!("an event is left of a booking that is {booked:?}: {row:?}"));

@@ -18,13 +18,20 @@ impl History<'_> {
         self.pass_some(TimeDelta::minutes(1), 61, 70);
         let mut since = self.now();
         let mut rest = None;
+        let mut writes = self.writes();
         for _ in 0..60 {
             self.program(&Gate::open()).await;
             self.check().await?;
             match self.unrest(since).await? {
-                Unrest::None => {
+                Unrest::None if self.writes() == writes => {
                     rest = Some(());
                     break;
+                }
+                Unrest::None => {
+                    // Whoever else sees the calendar has yet to hear of what was written.
+                    writes = self.writes();
+                    since = self.now();
+                    self.wake_all().await?;
                 }
                 Unrest::Because(what) => {
                     rest = None;
@@ -52,6 +59,10 @@ impl History<'_> {
             self.slide().await?;
         }
         Ok(())
+    }
+
+    pub(super) fn writes(&self) -> u64 {
+        lock(&self.sim.state).writes
     }
 
     /// What is written shows at once, and calendars that receive bookings can be written.
@@ -212,7 +223,7 @@ impl History<'_> {
             let id = self.people[number].id;
             before.push(self.setup.inspect.rows(id).await);
         }
-        let writes = lock(&self.sim.state).writes;
+        let writes = self.writes();
         self.wake_all().await?;
         let gate = Gate::closed();
         let mut program = self.program(&gate);
@@ -225,7 +236,7 @@ impl History<'_> {
         self.setup.clock.advance(TimeDelta::seconds(1));
         let woken = self.now();
         self.program(&Gate::open()).await;
-        let written = lock(&self.sim.state).writes - writes;
+        let written = self.writes() - writes;
         if written > 0 {
             return Err(format!("{written} writes to the platform, for no reason"));
         }

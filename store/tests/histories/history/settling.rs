@@ -41,7 +41,10 @@ impl History<'_> {
             Ok(()) => cover(&format!("settled: {} {}", row.kind, resolution.code())),
             Err(Unsettled::Changed) => cover("settle: changed meanwhile"),
             Err(Unsettled::NoChoice) if !is.can_be_applied => cover("settle: no choice"),
-            Err(Unsettled::Refused(Refusal::Taken { .. } | Refusal::Past | Refusal::Over)) => {
+            // Conflicts about what was cancelled close when conflicts are looked for again.
+            Err(Unsettled::Refused(
+                Refusal::Taken { .. } | Refusal::Past | Refusal::Over | Refusal::Cancelled,
+            )) => {
                 cover("settle: refused");
             }
             Err(other) => return Err(format!("settling gave {other:?}: {row:?}")),
