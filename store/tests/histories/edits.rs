@@ -176,6 +176,9 @@ pub fn edit(
         Edit::IntoSeries => {
             let id = some_event(calendar, dice, |what| matches!(what, What::Single(_)))?;
             let What::Single(first) = calendar.events[&id].what else { return None };
+            if calendar.events[&id].was_series {
+                return None;
+            }
             let mut series = series(dice, now);
             series.first = first;
             let all_day = matches!(first, Span::AllDay { .. });

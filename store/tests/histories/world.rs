@@ -75,6 +75,8 @@ pub struct Event {
     pub decoration: u64,
     pub marks: Marks,
     pub what: What,
+    /// It was a series once, of whose exceptions nothing more is told.
+    pub was_series: bool,
     /// What a deleted one was.
     pub before: Option<What>,
     /// The platform's answer of it cannot be read at present.
@@ -98,6 +100,8 @@ pub struct Written {
     pub own_description: bool,
     /// What people added to the description.
     pub notes: Vec<String>,
+    /// People took it out of the bin, once.
+    pub brought_back: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -214,6 +218,9 @@ impl Calendar {
                 Some(old) if what == What::Gone => old.before.clone(),
                 _ => None,
             },
+            was_series: previous
+                .as_ref()
+                .is_some_and(|old| old.was_series || matches!(old.what, What::Series(_))),
             what,
             garbled: previous.as_ref().is_some_and(|old| old.garbled),
             previous: previous.map(|mut old| {
@@ -221,7 +228,12 @@ impl Calendar {
                 Box::new(old)
             }),
         };
+        let brought_back = event.what != What::Gone
+            && event.previous.as_ref().is_some_and(|previous| previous.what == What::Gone);
         self.events.insert(id.to_owned(), event);
+        if brought_back && let Some(written) = self.events.get_mut(id).and_then(|it| it.written.as_mut()) {
+            written.brought_back = true;
+        }
     }
 
     /// Tells an event anew: its title changed, or something that only the platform knows of.
@@ -252,6 +264,11 @@ impl Event {
     /// The marker, if it names this very event: a copy made by hand carries that of another one.
     pub fn own_marker(&self) -> Option<&Marker> {
         self.written.as_ref().map(|written| &written.marker).filter(|marker| marker.name == self.id)
+    }
+
+    /// People took it out of the bin.
+    pub fn is_brought_back(&self) -> bool {
+        self.written.as_ref().is_some_and(|written| written.brought_back)
     }
 
     /// People gave an event of ours another time, or deleted it, or brought it back.

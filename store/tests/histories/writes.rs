@@ -89,6 +89,7 @@ impl Sim {
             marker: marker.clone(),
             wrote: what,
             notes: Vec::new(),
+            brought_back: false,
             title: content.title.clone(),
             location: content.location.clone(),
             description: content.description.clone(),

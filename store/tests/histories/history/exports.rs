@@ -30,7 +30,7 @@ impl History<'_> {
             for event in calendar.events.values().filter(|event| event.what != What::Gone) {
                 let Some(marker) = event.own_marker() else { continue };
                 // What people brought back, or dragged here, they wished to see.
-                if !event.made_by_hand() && !seen.insert(marker.booking) {
+                if !event.is_brought_back() && !event.made_by_hand() && !seen.insert(marker.booking) {
                     return Err(format!("two events of {} in {}", marker.booking, calendar.name));
                 }
             }
@@ -125,7 +125,7 @@ impl History<'_> {
             };
             // What people bring back after the appointment is not even listed.
             let brought_back =
-                |event: &Event| event.made_by_hand() && booked.interval.end <= now - TimeDelta::days(1);
+                |event: &Event| event.is_brought_back() && booked.interval.end <= now - TimeDelta::days(1);
             if let Some(event) = event.filter(|event| event.what != What::Gone && !brought_back(event))
                 && !stands_elsewhere(event)
             {
