@@ -202,6 +202,7 @@ mod tests {
             pages,
             [
                 "/agenda/{block}",
+                "/conflicts/{conflict}",
                 "/login/{token}",
                 "/oversight/operators/{operator}/withdraw",
                 "/oversight/providers/{provider}",
@@ -231,6 +232,7 @@ mod tests {
                 "/actions/removals",
                 "/actions/remove-kept",
                 "/actions/select",
+                "/actions/settle-conflict",
                 "/actions/share-titles",
                 "/actions/sync",
                 "/actions/welcome",

@@ -19,6 +19,7 @@ mod derive;
 mod erasure;
 mod events;
 pub mod export;
+mod export_bookings;
 mod exports;
 pub mod links;
 mod log_changes;

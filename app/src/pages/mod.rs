@@ -3,6 +3,8 @@
 pub mod account;
 pub mod agenda;
 pub mod calendars;
+pub mod conflict;
+pub mod conflicts;
 pub mod connection;
 pub mod leaving;
 pub mod login;
