@@ -614,8 +614,9 @@ impl RoundStore for Database {
         calendar: &str,
         name: &str,
         id: Option<&str>,
-    ) -> StoreResult<()> {
-        self.write_intent(lease, key, calendar, name, id).await
+        content: &Content,
+    ) -> StoreResult<Content> {
+        self.write_intent(lease, key, calendar, name, id, content).await
     }
 
     async fn record_export(
