@@ -70,7 +70,6 @@ pub struct ConflictRow {
     pub event_id: Option<String>,
     pub original_start: Option<String>,
     pub connection_id: Option<Uuid>,
-    pub generation: Option<i64>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub revision: Option<String>,
@@ -174,8 +173,8 @@ impl Inspect {
     pub async fn open_conflicts(&self, provider: ProviderId) -> Vec<ConflictRow> {
         all!(
             self,
-            "SELECT id, kind, booking_id, calendar_id, event_id, original_start, connection_id, generation,
-                    starts_at, ends_at, revision
+            "SELECT id, kind, booking_id, calendar_id, event_id, original_start, connection_id, starts_at, ends_at,
+                    revision
              FROM calendar_conflicts WHERE provider_id = $1 AND closed_at IS NULL ORDER BY id",
             provider
         )

@@ -1,6 +1,6 @@
 //! What must hold of events that stand for bookings, and of conflicts.
 
-use super::{History, Verdict};
+use super::{Connection, History, Verdict};
 use crate::inspect::{ConflictRow, ExportedRow};
 use crate::model::{Blocked, Key};
 use crate::support::{cover, lock};
@@ -77,7 +77,11 @@ impl History<'_> {
                 }
             }
             sim.told_deleted.extend(deleted);
-            self.check_orphans(number, connection.id, connection.account, receiving, &rows, &sim.world)?;
+            let is_read = |id: &str| {
+                let mut of = calendars.iter().filter(|row| row.connection_id == connection.id.0);
+                of.any(|row| row.external_id == id && (row.selected || row.receives))
+            };
+            self.check_orphans(number, connection, receiving, &is_read, &rows, &sim.world)?;
         }
         for (key, (start, end)) in truth {
             for (id, booked) in &person.bookings {
@@ -95,13 +99,14 @@ impl History<'_> {
     fn check_orphans(
         &self,
         number: usize,
-        connection: ConnectionId,
-        account: usize,
+        of: &Connection,
         receiving: Option<&str>,
+        is_read: &dyn Fn(&str) -> bool,
         rows: &[ExportedRow],
         world: &crate::world::World,
     ) -> Verdict {
         let (person, now) = (&self.people[number], self.now());
+        let (connection, account) = (of.id, of.account);
         for row in rows.iter().filter(|row| row.connection_id == connection.0) {
             let id = BookingId(row.booking_id);
             let booked = person.bookings.get(&id).ok_or_else(|| format!("an event of nothing: {row:?}"))?;
@@ -123,9 +128,12 @@ impl History<'_> {
                         && !other.gone
                 })
             };
-            // What people bring back after the appointment is not even listed.
-            let brought_back =
-                |event: &Event| event.is_brought_back() && booked.interval.end <= now - TimeDelta::days(1);
+            // What people bring back after the appointment is not even listed, nor is it in a calendar that is not read.
+            let brought_back = |event: &Event| {
+                let unseen =
+                    booked.interval.end <= now - TimeDelta::days(1) || !is_read(&row.calendar_external_id);
+                event.is_brought_back() && unseen
+            };
             if let Some(event) = event.filter(|event| event.what != What::Gone && !brought_back(event))
                 && !stands_elsewhere(event)
             {

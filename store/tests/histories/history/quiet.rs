@@ -30,7 +30,6 @@ impl History<'_> {
                 Unrest::None => {
                     // Whoever else sees the calendar has yet to hear of what was written.
                     writes = self.writes();
-                    since = self.now();
                     self.wake_all().await?;
                 }
                 Unrest::Because(what) => {
