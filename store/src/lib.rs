@@ -1,13 +1,16 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+mod api_hours;
 mod api_providers;
 pub mod api_tokens;
 mod audit;
 mod backup;
+mod booking_changes;
 pub mod booking_mail;
 mod booking_news;
 mod booking_rows;
+mod booking_slots;
 mod bookings;
 mod choices;
 mod conflicts;

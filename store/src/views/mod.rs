@@ -3,6 +3,7 @@
 mod account;
 mod agenda;
 pub mod api;
+pub mod api_conflicts;
 mod bookings;
 mod conflicts;
 mod connections;

@@ -4,6 +4,7 @@
 
 mod api_tokens;
 mod bookings;
+mod bookings_kept;
 mod conflicts;
 mod keys;
 mod log;
