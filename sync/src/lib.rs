@@ -7,6 +7,7 @@ pub mod busy;
 pub mod connect;
 pub mod derive;
 pub mod engine;
+pub mod entered;
 pub mod event;
 pub mod export;
 pub mod import;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as the tests themselves do")]
 
 mod api_tokens;
+mod entered;
 mod keys;
 mod log;
 mod people;
