@@ -202,6 +202,21 @@ pub fn number(lang: Lang, number: i64) -> String {
     text
 }
 
+/// `70 €`, `72,50 €` with spaces that do not break; `€70`, `€72.50`.
+pub fn price(lang: Lang, cents: i64) -> String {
+    let euros = number(lang, cents / 100);
+    let rest = match cents % 100 {
+        0 => String::new(),
+        rest => format!("{rest:02}"),
+    };
+    match (lang, rest.is_empty()) {
+        (Lang::fr, true) => format!("{euros}\u{a0}€"),
+        (Lang::fr, false) => format!("{euros},{rest}\u{a0}€"),
+        (Lang::en, true) => format!("€{euros}"),
+        (Lang::en, false) => format!("€{euros}.{rest}"),
+    }
+}
+
 /// The city that stands for a zone: `Paris` for `Europe/Paris`, in French `Lisbonne` for `Europe/Lisbon`.
 pub fn city(lang: Lang, zone: Tz) -> String {
     let name = zone.name();
@@ -345,6 +360,14 @@ mod tests {
         assert_eq!(number(Lang::fr, 7_500), "7\u{a0}500");
         assert_eq!(number(Lang::en, 1_234_567), "1,234,567");
         assert_eq!(number(Lang::en, -1_000), "-1,000");
+    }
+
+    #[test]
+    fn prices() {
+        assert_eq!(price(Lang::fr, 7_000), "70\u{a0}€");
+        assert_eq!(price(Lang::fr, 7_205), "72,05\u{a0}€");
+        assert_eq!(price(Lang::en, 0), "€0");
+        assert_eq!(price(Lang::en, 123_450), "€1,234.50");
     }
 
     #[test]

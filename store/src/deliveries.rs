@@ -2,6 +2,7 @@
 //! and delivered at least once.
 
 use crate::Database;
+use crate::booking_mail::BookingMail;
 use crate::crypto::Place;
 use crate::database::{read, write};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -46,6 +47,8 @@ pub enum EmailKind {
         /// The accounts whose platform could not be reached to end the grant.
         abandoned: Vec<(Platform, String)>,
     },
+    /// What became of a booking, to its client or its provider.
+    Booking(Box<BookingMail>),
 }
 
 /// An e-mail that is due.

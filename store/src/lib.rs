@@ -5,6 +5,7 @@ mod api_providers;
 pub mod api_tokens;
 mod audit;
 mod backup;
+pub mod booking_mail;
 mod choices;
 mod connect;
 pub mod crypto;
