@@ -51,6 +51,11 @@ pub enum Flash {
     RemovalsAccepted,
     RemovalsRefused,
     KeptRemoved,
+    /// Time was blocked by hand, in which so many appointments stand.
+    Blocked {
+        bookings: i64,
+    },
+    Unblocked,
     GoneDismissed {
         calendar: String,
     },
@@ -97,6 +102,7 @@ impl Flash {
             self,
             Self::NotConnected { .. }
                 | Self::SyncFailed { .. }
+                | Self::Blocked { bookings: 1.. }
                 | Self::InvitedEnough
                 | Self::LastOperator
                 | Self::Missing
@@ -150,6 +156,9 @@ impl Flash {
             Self::RemovalsAccepted => text!(lang, flash.removals_accepted),
             Self::RemovalsRefused => text!(lang, flash.removals_refused),
             Self::KeptRemoved => text!(lang, flash.kept_removed),
+            Self::Blocked { bookings: 0 } => text!(lang, flash.blocked),
+            Self::Blocked { bookings } => text!(lang, flash.blocked_over, count = *bookings),
+            Self::Unblocked => text!(lang, flash.unblocked),
             Self::GoneDismissed { calendar } => {
                 text!(lang, flash.gone_dismissed, calendar = calendar.as_str())
             }

@@ -48,6 +48,7 @@ pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoVie
 #[component]
 pub fn App() -> impl IntoView {
     use pages::*;
+    let unavailable = (StaticSegment("agenda"), StaticSegment("unavailable"));
     let calendars = (StaticSegment("settings"), StaticSegment("calendars"));
     let account = (StaticSegment("settings"), StaticSegment("account"));
     let connection = (calendars, ParamSegment("connection"));
@@ -61,6 +62,16 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("login") view=login::LoginPage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("login"), ParamSegment("token")) view=login::LinkPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("agenda") view=agenda::AgendaPage ssr=SsrMode::Async/>
+                <Route
+                    path=(unavailable, StaticSegment("new"))
+                    view=unavailable::NewUnavailablePage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(unavailable, ParamSegment("entered"))
+                    view=unavailable::UnavailablePage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(StaticSegment("agenda"), ParamSegment("block"))
                     view=reason::ReasonPage

@@ -5,6 +5,7 @@ use crate::export;
 use crate::forms;
 use crate::guard::{in_turn, whole_body};
 use crate::login;
+use crate::pages::unavailable;
 use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
 use crate::session::{require_login, sessions};
 use crate::state::AppState;
@@ -44,6 +45,8 @@ pub fn router(state: AppState, more: Router) -> Router {
         .route("/login", post(login::ask))
         .route("/login/demo", post(login::enter_demo))
         .route("/login/{token}", post(login::follow))
+        .route("/agenda/unavailable/new", post(unavailable::enter))
+        .route("/agenda/unavailable/{entered}", post(unavailable::change))
         .route("/settings/account/export", get(export::download))
         .route("/oversight/invite", post(forms::invite))
         .route("/oversight/operators/new", post(forms::add_operator))
@@ -201,6 +204,7 @@ mod tests {
         assert_eq!(
             pages,
             [
+                "/agenda/unavailable/{entered}",
                 "/agenda/{block}",
                 "/login/{token}",
                 "/oversight/operators/{operator}/withdraw",
@@ -229,9 +233,11 @@ mod tests {
                 "/actions/log-out",
                 "/actions/read-notices",
                 "/actions/removals",
+                "/actions/remove-entered",
                 "/actions/remove-kept",
                 "/actions/select",
                 "/actions/share-titles",
+                "/actions/skip-entered",
                 "/actions/sync",
                 "/actions/welcome",
                 "/actions/zone",

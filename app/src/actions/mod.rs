@@ -4,6 +4,7 @@
 pub mod account;
 pub mod calendars;
 pub mod connect;
+pub mod entered;
 pub mod oversight;
 
 use crate::flash::Flash;

@@ -323,10 +323,12 @@ fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, sever
             (place, time)
         }
     };
-    let kept = if block.source.is_none() { " kept" } else { "" };
+    let kept = if block.is_kept() { " kept" } else { "" };
     let color = hue_class(block.source.as_ref().and_then(|source| source.color.as_deref()));
     let from = block.source.as_ref().map_or_else(
-        || text!(lang, agenda.kept_source),
+        || {
+            if block.is_kept() { text!(lang, agenda.kept_source) } else { text!(lang, unavailable.by_hand) }
+        },
         |source| {
             let calendar = calendar_name(lang, &source.calendar, &source.account);
             if several {
@@ -355,7 +357,11 @@ fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, sever
 /// What a block is called.
 pub fn title_of(here: &Here, block: &Block) -> String {
     let title = format::foreign(&block.title);
-    if title.is_empty() { text!(here.lang, app.busy) } else { title }
+    match (title.is_empty(), block.entered) {
+        (false, _) => title,
+        (true, Some(_)) => text!(here.lang, unavailable.untitled),
+        (true, None) => text!(here.lang, app.busy),
+    }
 }
 
 /// The week's blocks of the provider's own, each with a way to remove it; and how many there are in all.
@@ -363,7 +369,7 @@ fn kept_list(here: &Here, blocks: &[Block], all: i64) -> AnyView {
     let lang = here.lang;
     let rows: Vec<_> = blocks
         .iter()
-        .filter(|block| block.source.is_none())
+        .filter(|block| block.is_kept())
         .map(|block| {
             let title = title_of(here, block);
             let when = when(here, block);

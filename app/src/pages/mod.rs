@@ -13,5 +13,6 @@ pub mod sessions;
 pub mod sharing;
 pub mod sync_log;
 pub mod sync_round;
+pub mod unavailable;
 pub mod upcoming;
 pub mod welcome;
