@@ -26,7 +26,6 @@ impl Typed {
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find_map(|(key, value)| (key == name).then_some(value.trim())).unwrap_or_default()
     }
-
 }
 
 /// A form as it arrived, or the answer to what is none.
