@@ -5,6 +5,7 @@
 use crate::format;
 use crate::platform::{outcome_words, platform_name};
 use crate::texts::{Lang, text};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use simone_sync::platform::Platform;
@@ -56,6 +57,24 @@ pub enum Flash {
         bookings: i64,
     },
     Unblocked,
+    ServiceAdded {
+        name: String,
+    },
+    ServiceChanged {
+        name: String,
+    },
+    ServiceWithdrawn {
+        name: String,
+    },
+    HoursSaved,
+    /// The hours of one date are set.
+    DaySaved {
+        date: NaiveDate,
+    },
+    DayUsual {
+        date: NaiveDate,
+    },
+    RulesSaved,
     GoneDismissed {
         calendar: String,
     },
@@ -159,6 +178,17 @@ impl Flash {
             Self::Blocked { bookings: 0 } => text!(lang, flash.blocked),
             Self::Blocked { bookings } => text!(lang, flash.blocked_over, count = *bookings),
             Self::Unblocked => text!(lang, flash.unblocked),
+            Self::ServiceAdded { name } => text!(lang, flash.service_added, name = name.as_str()),
+            Self::ServiceChanged { name } => text!(lang, flash.service_changed, name = name.as_str()),
+            Self::ServiceWithdrawn { name } => text!(lang, flash.service_withdrawn, name = name.as_str()),
+            Self::HoursSaved => text!(lang, flash.hours_saved),
+            Self::DaySaved { date } => {
+                text!(lang, flash.day_saved, date = format::date(lang, *date, *date))
+            }
+            Self::DayUsual { date } => {
+                text!(lang, flash.day_usual, date = format::date(lang, *date, *date))
+            }
+            Self::RulesSaved => text!(lang, flash.rules_saved),
             Self::GoneDismissed { calendar } => {
                 text!(lang, flash.gone_dismissed, calendar = calendar.as_str())
             }

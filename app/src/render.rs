@@ -49,6 +49,7 @@ pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoVie
 pub fn App() -> impl IntoView {
     use pages::*;
     let unavailable = (StaticSegment("agenda"), StaticSegment("unavailable"));
+    let services = (StaticSegment("settings"), StaticSegment("services"));
     let calendars = (StaticSegment("settings"), StaticSegment("calendars"));
     let account = (StaticSegment("settings"), StaticSegment("account"));
     let connection = (calendars, ParamSegment("connection"));
@@ -87,6 +88,19 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=(connection, ParamSegment("calendar"))
                     view=upcoming::CalendarPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=services view=services::ServicesPage ssr=SsrMode::Async/>
+                <Route path=(services, StaticSegment("new")) view=services::NewServicePage ssr=SsrMode::Async/>
+                <Route path=(services, ParamSegment("service")) view=services::ServicePage ssr=SsrMode::Async/>
+                <Route
+                    path=(services, ParamSegment("service"), StaticSegment("withdraw"))
+                    view=services::WithdrawServicePage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("hours"))
+                    view=hours::HoursPage
                     ssr=SsrMode::Async
                 />
                 <Route path=account view=account::AccountPage ssr=SsrMode::Async/>

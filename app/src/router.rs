@@ -5,7 +5,7 @@ use crate::export;
 use crate::forms;
 use crate::guard::{in_turn, whole_body};
 use crate::login;
-use crate::pages::unavailable;
+use crate::pages::{hours, services, unavailable};
 use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
 use crate::session::{require_login, sessions};
 use crate::state::AppState;
@@ -47,6 +47,11 @@ pub fn router(state: AppState, more: Router) -> Router {
         .route("/login/{token}", post(login::follow))
         .route("/agenda/unavailable/new", post(unavailable::enter))
         .route("/agenda/unavailable/{entered}", post(unavailable::change))
+        .route("/settings/services/new", post(services::add))
+        .route("/settings/services/{service}", post(services::change))
+        .route("/settings/hours", post(hours::set_week))
+        .route("/settings/hours/day", post(hours::set_day))
+        .route("/settings/hours/rules", post(hours::set_rules))
         .route("/settings/account/export", get(export::download))
         .route("/oversight/invite", post(forms::invite))
         .route("/oversight/operators/new", post(forms::add_operator))
@@ -214,6 +219,8 @@ mod tests {
                 "/settings/calendars/{connection}",
                 "/settings/calendars/{connection}/disconnect",
                 "/settings/calendars/{connection}/{calendar}",
+                "/settings/services/{service}",
+                "/settings/services/{service}/withdraw",
                 "/sync-log/{round}",
             ]
         );
@@ -239,7 +246,9 @@ mod tests {
                 "/actions/share-titles",
                 "/actions/skip-entered",
                 "/actions/sync",
+                "/actions/usual-hours",
                 "/actions/welcome",
+                "/actions/withdraw-service",
                 "/actions/zone",
                 "/oversight/actions/erase-provider",
                 "/oversight/actions/invite-again",

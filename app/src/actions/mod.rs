@@ -5,6 +5,7 @@ pub mod account;
 pub mod calendars;
 pub mod connect;
 pub mod entered;
+pub mod offers;
 pub mod oversight;
 
 use crate::flash::Flash;
