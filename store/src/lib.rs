@@ -19,6 +19,7 @@ mod entered;
 mod erasure;
 mod events;
 pub mod export;
+mod exports;
 pub mod links;
 mod log_changes;
 mod notices;

@@ -4,6 +4,7 @@
 
 pub mod bookings;
 pub mod busy;
+pub mod conflict;
 pub mod connect;
 pub mod derive;
 pub mod engine;
