@@ -469,6 +469,7 @@ fn entered_calendar(entered: Vec<(Uuid, Json<Shape>)>) -> CalendarFacts {
             shape: shape.0,
             marks: Marks::default(),
             expanded: false,
+            ours: false,
         })
         .collect();
     CalendarFacts { id: ENTERED, block_free: false, zone: None, events }

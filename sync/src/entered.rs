@@ -289,7 +289,8 @@ mod tests {
     }
 
     fn blocked(shape: Shape) -> Vec<Interval> {
-        let event = EventFacts { id: "one".into(), shape, marks: Default::default(), expanded: false };
+        let event =
+            EventFacts { id: "one".into(), shape, marks: Default::default(), expanded: false, ours: false };
         let facts = CalendarFacts { id: ENTERED, block_free: false, zone: None, events: vec![event] };
         let found = blocks(&[facts], PARIS, now());
         assert!(found.unreadable.is_empty());

@@ -101,7 +101,9 @@ pub fn missing(here: &Here, services: &[Service], hours: &Hours) -> Option<AnyVi
         (false, false) => {
             (text!(lang, services.no_hours), "/settings/hours", text!(lang, services.no_hours_button))
         }
-        (true, true) => (text!(lang, services.no_service), "/settings/services/new", text!(lang, services.add)),
+        (true, true) => {
+            (text!(lang, services.no_service), "/settings/services/new", text!(lang, services.add))
+        }
         // Everything is there; or nothing is, and the empty page says it.
         _ => return None,
     };

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as the tests themselves do")]
 
 mod api_tokens;
-mod entered;
 mod bookings;
+mod entered;
 mod keys;
 mod log;
 mod people;
