@@ -57,6 +57,18 @@ pub enum Flash {
         bookings: i64,
     },
     Unblocked,
+    /// Which calendar receives bookings; `None`: none of this account.
+    Receiving {
+        calendar: Option<String>,
+    },
+    BookingMade,
+    BookingMoved,
+    BookingConfirmed,
+    BookingCancelled,
+    /// It is not changed: why, as [`crate::pages::bookings::moving::refusal_code`] has it.
+    BookingRefused {
+        reason: String,
+    },
     ServiceAdded {
         name: String,
     },
@@ -122,6 +134,7 @@ impl Flash {
             Self::NotConnected { .. }
                 | Self::SyncFailed { .. }
                 | Self::Blocked { bookings: 1.. }
+                | Self::BookingRefused { .. }
                 | Self::InvitedEnough
                 | Self::LastOperator
                 | Self::Missing
@@ -178,6 +191,21 @@ impl Flash {
             Self::Blocked { bookings: 0 } => text!(lang, flash.blocked),
             Self::Blocked { bookings } => text!(lang, flash.blocked_over, count = *bookings),
             Self::Unblocked => text!(lang, flash.unblocked),
+            Self::Receiving { calendar: Some(calendar) } => {
+                text!(lang, flash.receiving, calendar = calendar.as_str())
+            }
+            Self::Receiving { calendar: None } => text!(lang, flash.receiving_none),
+            Self::BookingMade => text!(lang, flash.booking_made),
+            Self::BookingMoved => text!(lang, flash.booking_moved),
+            Self::BookingConfirmed => text!(lang, flash.booking_confirmed),
+            Self::BookingCancelled => text!(lang, flash.booking_cancelled),
+            Self::BookingRefused { reason } => match reason.as_str() {
+                "cancelled" => text!(lang, bookings.refused_cancelled),
+                "over" => text!(lang, bookings.refused_over),
+                "taken" => text!(lang, bookings.refused_taken),
+                "not_ready" => text!(lang, bookings.refused_not_ready),
+                _ => text!(lang, bookings.refused_changed),
+            },
             Self::ServiceAdded { name } => text!(lang, flash.service_added, name = name.as_str()),
             Self::ServiceChanged { name } => text!(lang, flash.service_changed, name = name.as_str()),
             Self::ServiceWithdrawn { name } => text!(lang, flash.service_withdrawn, name = name.as_str()),

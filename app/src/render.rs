@@ -48,6 +48,7 @@ pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoVie
 #[component]
 pub fn App() -> impl IntoView {
     use pages::*;
+    let bookings = (StaticSegment("agenda"), StaticSegment("bookings"));
     let unavailable = (StaticSegment("agenda"), StaticSegment("unavailable"));
     let services = (StaticSegment("settings"), StaticSegment("services"));
     let calendars = (StaticSegment("settings"), StaticSegment("calendars"));
@@ -63,6 +64,26 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("login") view=login::LoginPage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("login"), ParamSegment("token")) view=login::LinkPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("agenda") view=agenda::AgendaPage ssr=SsrMode::Async/>
+                <Route
+                    path=(bookings, StaticSegment("new"))
+                    view=bookings::making::NewBookingPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(bookings, ParamSegment("booking"))
+                    view=bookings::detail::BookingPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(bookings, ParamSegment("booking"), StaticSegment("move"))
+                    view=bookings::moving::MovePage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(bookings, ParamSegment("booking"), StaticSegment("cancel"))
+                    view=bookings::detail::CancelPage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(unavailable, StaticSegment("new"))
                     view=unavailable::NewUnavailablePage

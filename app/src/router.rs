@@ -5,6 +5,7 @@ use crate::export;
 use crate::forms;
 use crate::guard::{in_turn, whole_body};
 use crate::login;
+use crate::pages::bookings::{making, moving};
 use crate::pages::{hours, services, unavailable};
 use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
 use crate::session::{require_login, sessions};
@@ -45,6 +46,8 @@ pub fn router(state: AppState, more: Router) -> Router {
         .route("/login", post(login::ask))
         .route("/login/demo", post(login::enter_demo))
         .route("/login/{token}", post(login::follow))
+        .route("/agenda/bookings/new", post(making::make))
+        .route("/agenda/bookings/{booking}/move", post(moving::move_to))
         .route("/agenda/unavailable/new", post(unavailable::enter))
         .route("/agenda/unavailable/{entered}", post(unavailable::change))
         .route("/settings/services/new", post(services::add))
@@ -209,6 +212,9 @@ mod tests {
         assert_eq!(
             pages,
             [
+                "/agenda/bookings/{booking}",
+                "/agenda/bookings/{booking}/cancel",
+                "/agenda/bookings/{booking}/move",
                 "/agenda/unavailable/{entered}",
                 "/agenda/{block}",
                 "/login/{token}",
@@ -231,6 +237,8 @@ mod tests {
             actions,
             [
                 "/actions/block-free",
+                "/actions/cancel-booking",
+                "/actions/confirm-booking",
                 "/actions/disconnect",
                 "/actions/end-other-sessions",
                 "/actions/end-session",
@@ -239,6 +247,7 @@ mod tests {
                 "/actions/language",
                 "/actions/log-out",
                 "/actions/read-notices",
+                "/actions/receive",
                 "/actions/removals",
                 "/actions/remove-entered",
                 "/actions/remove-kept",

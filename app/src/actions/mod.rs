@@ -2,6 +2,7 @@
 //! it worked or not.
 
 pub mod account;
+pub mod bookings;
 pub mod calendars;
 pub mod connect;
 pub mod entered;

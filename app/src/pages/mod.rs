@@ -2,6 +2,8 @@
 
 pub mod account;
 pub mod agenda;
+pub mod agenda_week;
+pub mod bookings;
 pub mod calendars;
 pub mod connection;
 pub mod hours;
