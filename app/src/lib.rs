@@ -16,6 +16,7 @@ pub mod guard;
 mod login;
 mod page;
 mod pages;
+mod picture;
 mod platform;
 mod reasons;
 mod remedy;

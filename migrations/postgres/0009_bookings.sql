@@ -184,6 +184,8 @@ CREATE TABLE calendar_conflicts (
     starts_at TIMESTAMPTZ NOT NULL,
     ends_at TIMESTAMPTZ NOT NULL,
     all_day BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Our event was made into a series; its first occurrence is told.
+    repeats BOOLEAN NOT NULL DEFAULT FALSE,
     -- The platform's revision that shows the edit: what the provider decides is about this one.
     revision TEXT,
     opened_at TIMESTAMPTZ NOT NULL,

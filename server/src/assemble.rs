@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::live::{self, Live};
+use crate::webhooks::Messenger;
 use crate::{api, mail, mailbox, oauth, proxy, serve, worker};
 use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
@@ -57,7 +58,8 @@ impl Product {
             Options { url: config.database.url.clone(), connections: config.database.connections.max(1) };
         let database = Database::open(&options, Arc::new(keys), ids.clone())
             .await
-            .context("the database (`database.url`) cannot be opened")?;
+            .context("the database (`database.url`) cannot be opened")?
+            .with_webhooks(config.webhooks.is_some());
         Ok(Self { database, clock, ids })
     }
 
@@ -132,6 +134,7 @@ impl Product {
             stop: stop.clone(),
             concurrent_rounds: config.sync.concurrent_rounds,
             mailer: mail::Mailer::new(&config.mail, config.public_url.clone())?,
+            messenger: config.webhooks.as_ref().map(Messenger::new).transpose()?,
             live,
         }));
         let serving = serve::serve(listener, router, config.limits, self.clock.clone(), stopping.clone());

@@ -122,7 +122,7 @@ impl ServiceRow {
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct BookingRow {
-    id: Uuid,
+    pub(crate) id: Uuid,
     provider_id: Uuid,
     service_id: Uuid,
     service_name: String,
@@ -146,7 +146,7 @@ fn place(code: &str) -> StoreResult<Place> {
 }
 
 /// Where a booking's client is sealed.
-fn client_place<'a>(row: &'a [&'a [u8]]) -> Sealed<'a> {
+pub(crate) fn client_place<'a>(row: &'a [&'a [u8]]) -> Sealed<'a> {
     Sealed { table: "bookings", column: "client", row }
 }
 

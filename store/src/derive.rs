@@ -1,6 +1,7 @@
 //! Deriving: one provider's blocks brought in line with the facts, under a lock on the provider's row.
 
 use crate::Database;
+use crate::conflicts::conflicts_in_line;
 use crate::database::{for_update, read, write};
 use crate::events::CHUNK;
 use crate::exports::ours;
@@ -422,6 +423,7 @@ impl Database {
                 .execute(&mut *conn)
                 .await?;
             }
+            conflicts_in_line!(self, conn, provider, plan.zone, now);
             sqlx::query(
                 "UPDATE providers SET derive_done = $2, derive_due_at = $3, derive_version = $4, derived_at = $5
                  WHERE id = $1",

@@ -1,6 +1,7 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+mod api_hours;
 mod api_providers;
 pub mod api_tokens;
 mod audit;
@@ -10,6 +11,7 @@ mod booking_news;
 mod booking_rows;
 mod bookings;
 mod choices;
+mod conflicts;
 mod connect;
 pub mod crypto;
 mod database;
@@ -19,6 +21,7 @@ mod entered;
 mod erasure;
 mod events;
 pub mod export;
+mod export_bookings;
 mod exports;
 pub mod links;
 mod log_changes;
@@ -31,6 +34,7 @@ pub mod rotation;
 mod rounds;
 pub mod sealed;
 pub mod sessions;
+mod settle;
 pub mod transfer;
 pub mod views;
 pub mod webhooks;

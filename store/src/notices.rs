@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use simone_booking::booking::{self, ChangeKind};
+use simone_booking::id::ConflictId;
 use simone_booking::{BookingId, CalendarId};
+use simone_sync::conflict;
 use simone_sync::platform::Platform;
 
 /// Something that a provider is told. Stored as it stands; the pages put it into words.
@@ -20,6 +22,8 @@ pub enum Notice {
     DisconnectAbandoned { platform: Platform, account: String },
     /// Bookings do not get into the calendar that receives them.
     ExportsFailing { platform: Platform, account: String },
+    /// A booking and a calendar contradict each other. `at`: when the booking begins.
+    Conflict { conflict: ConflictId, about: conflict::Kind, at: DateTime<Utc> },
     /// Somebody else made or changed a booking, which stands so now. Names no client: what they are told is not sealed.
     Booking {
         booking: BookingId,
@@ -38,6 +42,7 @@ impl Notice {
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
             Self::ExportsFailing { .. } => "exports_failing",
+            Self::Conflict { .. } => "conflict",
             Self::Booking { .. } => "booking",
         }
     }

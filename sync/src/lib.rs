@@ -19,4 +19,5 @@ pub mod ports;
 pub mod recurrence;
 pub mod round;
 pub mod schedule;
+pub mod settle;
 pub mod zone;

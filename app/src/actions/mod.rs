@@ -4,6 +4,7 @@
 pub mod account;
 pub mod bookings;
 pub mod calendars;
+pub mod conflicts;
 pub mod connect;
 pub mod entered;
 pub mod offers;

@@ -5,6 +5,8 @@ pub mod agenda;
 pub mod agenda_week;
 pub mod bookings;
 pub mod calendars;
+pub mod conflict;
+pub mod conflicts;
 pub mod connection;
 pub mod hours;
 pub mod leaving;

@@ -108,6 +108,7 @@ fn config(options: &Options, folder: &Folder, simulator: &str) -> anyhow::Result
         sync: SyncConfig::default(),
         limits: LimitsConfig::default(),
         api: ApiConfig::default(),
+        webhooks: None,
         operator: None,
         google: Some(GoogleConfig {
             client_id: DEMO_CLIENT_ID.to_owned(),

@@ -1,6 +1,7 @@
 //! How e-mails leave.
 
 mod booking;
+mod conflicts;
 mod words;
 
 pub(crate) use words::{Words, words};

@@ -1,6 +1,6 @@
 //! The words of e-mails.
 
-use super::booking;
+use super::{booking, conflicts};
 use crate::assemble::address;
 use simone_booking::Locale;
 use simone_store::deliveries::{Email, EmailKind};
@@ -170,6 +170,11 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 );
             }
             ("Your Simone account is erased".to_owned(), text)
+        }
+        (EmailKind::Conflicts { count, first, about, at, zone }, locale) => {
+            let first = (*first, *about, *at);
+            let Words { subject, body } = conflicts::words(*count, first, *zone, locale, public_url);
+            (subject, body)
         }
         (EmailKind::Booking(mail), locale) => {
             let Words { subject, body } = booking::words(mail, locale, public_url);

@@ -3,7 +3,9 @@
 mod account;
 mod agenda;
 pub mod api;
+pub mod api_conflicts;
 mod bookings;
+mod conflicts;
 mod connections;
 mod exports;
 mod live;
@@ -17,6 +19,7 @@ pub use crate::notices::Notice;
 pub use account::ZonePreview;
 pub use agenda::{Block, BlockSource};
 pub use bookings::{BookingDetails, BookingFilter};
+pub use conflicts::{BookingSide, Conflict, Conflicts, OtherSide};
 pub use connections::{Calendar, Connection, Progress, ZoneQuestion};
 pub use exports::{ExportState, Standing};
 pub use live::Stamp;

@@ -4,6 +4,7 @@
 
 mod api_tokens;
 mod bookings;
+mod conflicts;
 mod entered;
 mod keys;
 mod log;

@@ -104,6 +104,20 @@ impl Fixture {
         self.db.kind() == "sqlite"
     }
 
+    /// An id, as this database writes it.
+    pub fn literal(&self, id: Uuid) -> String {
+        if self.is_sqlite() { format!("x'{}'", id.simple()) } else { format!("'{id}'") }
+    }
+
+    /// The ids that a statement selects, as `id`.
+    pub async fn ids(&self, sql: &str) -> Vec<Uuid> {
+        let text = if self.is_sqlite() { "hex(id)" } else { "id::text" };
+        let sql = sql.replacen("SELECT id", &format!("SELECT {text}"), 1);
+        let ids: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&self.raw).await.unwrap();
+        ids.iter().map(|id| id.parse().unwrap()).collect()
+    }
+
     /// How many rows `table WHERE …` has.
     pub async fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT COUNT(*) FROM {table}");
