@@ -14,6 +14,7 @@ mod erasing;
 mod keys;
 mod live;
 mod neighbours;
+mod offering;
 mod outages;
 mod people;
 mod pressure;
