@@ -48,8 +48,7 @@ async fn load(here: Here) -> Result<Screen, PageError> {
         && !connections.iter().any(Connection::importing)
         && !connections.iter().flat_map(|connection| &connection.calendars).any(|calendar| calendar.selected);
     let nothing = blocks.is_empty() && bookings.is_empty() && kept == 0;
-    let starts = here.state.db.services(here.provider_id()).await?.is_empty();
-    let middle = if connections.is_empty() && nothing && starts {
+    let middle = if connections.is_empty() && nothing {
         let platform = here.state.platforms.first().copied();
         let action = platform.map(|platform| {
             connect_button(platform, text!(lang, calendars.connect, platform = platform_name(platform)), None)
