@@ -17,6 +17,7 @@ use axum::response::Response;
 use chrono::{Days, NaiveDate, NaiveTime, TimeDelta, Timelike};
 use leptos::prelude::*;
 use simone_booking::hours::{BadWindows, DAY_MINUTES, Hours, StalePolicy, WeeklyHours, Window, checked};
+use simone_sync::ports::StoreResult;
 
 const HOURS: &str = "/settings/hours";
 /// As many windows as a day can have.
@@ -35,12 +36,11 @@ pub fn HoursPage() -> impl IntoView {
     page(Tab::Account, |here| screen(here, None)).into_any()
 }
 
-/// Which of the page's forms was sent.
+/// Which of the page's forms is shown again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Week,
     Day,
-    Rules,
 }
 
 /// A form as it was typed, and what is wrong with it.
@@ -63,7 +63,7 @@ async fn screen(here: Here, again: Option<Again>) -> Result<Screen, PageError> {
         {missing(&here, &services, &hours)}
         {week(lang, &hours.weekly, of(Part::Week))}
         {days(&here, &hours, of(Part::Day))}
-        {rules(lang, &hours, of(Part::Rules))}
+        {rules(lang, &hours)}
     };
     Ok(Screen { title, fluid: false, body: body.into_any() })
 }
@@ -212,7 +212,8 @@ fn days(here: &Here, hours: &Hours, again: Option<(&Typed, &Wrong)>) -> AnyView 
                     </p>
                 </div>
                 {listed}
-                <form class="stack narrow" method="post" action="/settings/hours/day" novalidate>
+                <form class="stack narrow" method="post" action=HOURS novalidate>
+                    {hidden("part", "day")}
                     {field(date, wrong)}
                     <fieldset class="field">
                         <legend>{other.clone()}</legend>
@@ -233,11 +234,8 @@ fn shown(minutes: u16) -> String {
     format!("{}:{:02}", minutes / 60, minutes % 60)
 }
 
-fn rules(lang: Lang, hours: &Hours, again: Option<(&Typed, &Wrong)>) -> AnyView {
-    let wrong = again.map(|(_, wrong)| wrong);
-    let notice =
-        again.map_or_else(|| hours.notice_minutes.to_string(), |(typed, _)| typed.get("notice").to_owned());
-    let policy = again.map_or_else(|| hours.stale_policy.code(), |(typed, _)| typed.get("policy"));
+fn rules(lang: Lang, hours: &Hours) -> AnyView {
+    let (notice, policy) = (hours.notice_minutes.to_string(), hours.stale_policy.code());
     let mut notices: Vec<i64> = NOTICES.into();
     if !notices.contains(&hours.notice_minutes) {
         notices.push(hours.notice_minutes);
@@ -255,9 +253,10 @@ fn rules(lang: Lang, hours: &Hours, again: Option<(&Typed, &Wrong)>) -> AnyView 
         <section class="card" aria-labelledby="rules-title">
             <div class="body">
                 <h2 id="rules-title">{text!(lang, hours.rules_title)}</h2>
-                <form class="stack narrow" method="post" action="/settings/hours/rules" novalidate>
-                    {choice("notice", text!(lang, hours.notice), notices, &notice, notice_hint, wrong)}
-                    {choice("policy", text!(lang, hours.policy), policies, policy, policy_hint, wrong)}
+                <form class="stack narrow" method="post" action=HOURS novalidate>
+                    {hidden("part", "rules")}
+                    {choice("notice", text!(lang, hours.notice), notices, &notice, notice_hint, None)}
+                    {choice("policy", text!(lang, hours.policy), policies, policy, policy_hint, None)}
                     <div class="actions"><button class="btn">{text!(lang, hours.rules_save)}</button></div>
                 </form>
             </div>
@@ -305,12 +304,20 @@ fn usual_week() -> WeeklyHours {
     std::array::from_fn(|index| if index < 5 { day() } else { Vec::new() })
 }
 
-/// Sets the weekly hours.
-pub(crate) async fn set_week(State(state): State<AppState>, request: Request<Body>) -> Response {
+/// Follows whichever of the page's forms was sent.
+pub(crate) async fn set(State(state): State<AppState>, request: Request<Body>) -> Response {
     let (here, typed) = match sent(&state, request).await {
         Ok(sent) => sent,
         Err(answer) => return answer,
     };
+    match typed.get("part") {
+        "day" => set_day(&here, typed).await,
+        "rules" => set_rules(&here, &typed).await,
+        _ => set_week(&here, typed).await,
+    }
+}
+
+async fn set_week(here: &Here, typed: Typed) -> Response {
     let mut weekly = WeeklyHours::default();
     if typed.get("usual") == "true" {
         weekly = usual_week();
@@ -318,53 +325,43 @@ pub(crate) async fn set_week(State(state): State<AppState>, request: Request<Bod
         for (index, key) in DAYS.into_iter().enumerate() {
             match read_windows(here.lang, &typed, key) {
                 Ok(windows) => weekly[index] = windows,
-                Err(words) => return wrong(&here, Part::Week, typed, (key, words)).await,
+                Err(words) => return wrong(here, Part::Week, typed, (key, words)).await,
             }
         }
     }
-    match state.db.set_weekly_hours(here.provider_id(), &weekly, here.now).await {
-        Ok(true) => leave(&here, Flash::HoursSaved, HOURS).await,
-        Ok(false) => absent(),
-        Err(error) => failed(&here, &error),
-    }
+    let set = here.state.db.set_weekly_hours(here.provider_id(), &weekly, here.now).await;
+    answer(here, set, Flash::HoursSaved).await
 }
 
-/// Sets the hours of one date.
-pub(crate) async fn set_day(State(state): State<AppState>, request: Request<Body>) -> Response {
-    let (here, typed) = match sent(&state, request).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
+async fn set_day(here: &Here, typed: Typed) -> Response {
     let date: Option<NaiveDate> = typed.get("date").parse().ok();
     let date = date.filter(|date| *date >= here.today() && *date <= here.today() + FARTHEST);
     let Some(date) = date else {
         let words = text!(here.lang, hours.date_wrong);
-        return wrong(&here, Part::Day, typed, ("date", words)).await;
+        return wrong(here, Part::Day, typed, ("date", words)).await;
     };
     let windows = match read_windows(here.lang, &typed, "day") {
         Ok(windows) => windows,
-        Err(words) => return wrong(&here, Part::Day, typed, ("day", words)).await,
+        Err(words) => return wrong(here, Part::Day, typed, ("day", words)).await,
     };
-    match state.db.set_hours_exception(here.provider_id(), date, Some(&windows), here.now).await {
-        Ok(true) => leave(&here, Flash::DaySaved { date }, HOURS).await,
-        Ok(false) => absent(),
-        Err(error) => failed(&here, &error),
-    }
+    let db = &here.state.db;
+    let set = db.set_hours_exception(here.provider_id(), date, Some(&windows), here.now).await;
+    answer(here, set, Flash::DaySaved { date }).await
 }
 
-/// Sets the notice, and what happens when calendars do not answer.
-pub(crate) async fn set_rules(State(state): State<AppState>, request: Request<Body>) -> Response {
-    let (here, typed) = match sent(&state, request).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
+async fn set_rules(here: &Here, typed: &Typed) -> Response {
     // Both are choices: what is none of them was not typed.
     let notice = typed.get("notice").parse().unwrap_or(0_i64).clamp(0, 43_200);
     let policy = StalePolicy::from_code(typed.get("policy"));
-    match state.db.set_booking_rules(here.provider_id(), notice, policy, here.now).await {
-        Ok(true) => leave(&here, Flash::RulesSaved, HOURS).await,
+    let set = here.state.db.set_booking_rules(here.provider_id(), notice, policy, here.now).await;
+    answer(here, set, Flash::RulesSaved).await
+}
+
+async fn answer(here: &Here, set: StoreResult<bool>, flash: Flash) -> Response {
+    match set {
+        Ok(true) => leave(here, flash, HOURS).await,
         Ok(false) => absent(),
-        Err(error) => failed(&here, &error),
+        Err(error) => failed(here, &error),
     }
 }
 
