@@ -16,6 +16,7 @@ mod exports;
 mod keys;
 mod live;
 mod neighbours;
+mod offering;
 mod outages;
 mod people;
 mod pressure;

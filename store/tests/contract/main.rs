@@ -6,6 +6,7 @@ mod api_tokens;
 mod bookings;
 mod bookings_kept;
 mod conflicts;
+mod entered;
 mod keys;
 mod log;
 mod people;
