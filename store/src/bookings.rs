@@ -137,6 +137,7 @@ impl BookingStore for Database {
                 .bind(connection)
                 .execute(executor)
                 .await
+                .map(|_| ())
             })?;
         }
         Ok(Staleness::Woken)
