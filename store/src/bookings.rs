@@ -5,7 +5,7 @@ use crate::Database;
 use crate::booking_changes::{made_before, request_hashes};
 use crate::booking_rows::{BookingRow, booking_columns, hours_of, link_hash};
 use crate::booking_slots::{Attempt, TakenRow, booked, busy, not_ready, plausible};
-use crate::database::{read, write};
+use crate::database::{read, write_one};
 use crate::derive::blocks_behind;
 use async_trait::async_trait;
 use chrono::{DateTime, Days, TimeDelta, Utc};
@@ -125,29 +125,54 @@ impl BookingStore for Database {
         if unheard.is_empty() {
             return Ok(Staleness::Fresh);
         }
-        if unheard.iter().any(|(_, askable)| !askable) {
+        let askable: Vec<Uuid> =
+            unheard.iter().filter(|(_, askable)| *askable).map(|(connection, _)| *connection).collect();
+        if askable.is_empty() {
             return Ok(Staleness::Unaskable);
         }
-        write!(self, |conn| {
-            for (connection, _) in &unheard {
+        for connection in &askable {
+            // One by one: whoever locks several connections holds their provider first.
+            write_one!(self, |executor| {
                 sqlx::query(
                     "UPDATE calendar_connections SET wanted = wanted + 1 WHERE id = $1 AND status = 'connected'",
                 )
                 .bind(connection)
-                .execute(&mut *conn)
-                .await?;
-            }
-            Ok(Staleness::Woken)
-        })
+                .execute(executor)
+                .await
+                .map(|done| done.rows_affected())
+            })?;
+        }
+        Ok(if askable.len() == unheard.len() { Staleness::Woken } else { Staleness::PartlyWoken })
     }
 
-    async fn heard_since(&self, provider: ProviderId, since: DateTime<Utc>) -> StoreResult<bool> {
+    async fn heard_since(
+        &self,
+        provider: ProviderId,
+        since: DateTime<Utc>,
+        but_for_unaskable: Option<DateTime<Utc>>,
+    ) -> StoreResult<bool> {
         let unheard: bool = read!(self, |conn| {
-            Ok(sqlx::query_scalar(concat!("SELECT EXISTS (", unheard!("1"), ")"))
-                .bind(provider.0)
-                .bind(since)
-                .fetch_one(&mut *conn)
-                .await?)
+            Ok(match but_for_unaskable {
+                None => {
+                    sqlx::query_scalar(concat!("SELECT EXISTS (", unheard!("1"), ")"))
+                        .bind(provider.0)
+                        .bind(since)
+                        .fetch_one(&mut *conn)
+                        .await?
+                }
+                Some(now) => {
+                    sqlx::query_scalar(concat!(
+                        "SELECT EXISTS (",
+                        unheard!("1"),
+                        " AND k.status = 'connected' AND COALESCE(a.not_before <= $3, TRUE))"
+                    ))
+                    .bind(provider.0)
+                    .bind(since)
+                    .bind(now)
+                    .fetch_one(&mut *conn)
+                    .await?
+                }
+            })
         })?;
         Ok(!unheard)
     }
