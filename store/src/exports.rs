@@ -206,6 +206,7 @@ impl Database {
         lease: &Lease,
         now: DateTime<Utc>,
     ) -> StoreResult<Option<ExportInput>> {
+        #[expect(clippy::type_complexity, reason = "what is read in one transaction")]
         let read: Option<(
             Head,
             Vec<WantedRow>,
@@ -294,7 +295,6 @@ impl Database {
         }))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of an attempt")]
     pub(crate) async fn write_intent(
         &self,
         lease: &Lease,
