@@ -31,7 +31,7 @@ pub(crate) struct Worker {
     pub wake: Arc<Notify>,
     pub stop: CancellationToken,
     pub concurrent_rounds: usize,
-    pub mailer: Mailer,
+    pub mailer: Arc<Mailer>,
     /// Told when something may have changed that an open page shows.
     pub live: Live,
 }
