@@ -4,6 +4,7 @@
 //! [`simone_sync::ports::Choices`]; forms and links do everything, and no script is needed.
 
 mod actions;
+mod appointments;
 mod components;
 mod desk;
 mod device;
@@ -12,6 +13,7 @@ pub mod flash;
 pub mod format;
 mod forms;
 pub mod guard;
+pub mod limit;
 mod login;
 mod page;
 mod pages;
@@ -23,6 +25,7 @@ mod router;
 pub mod session;
 mod state;
 pub mod texts;
+pub mod visitor;
 pub mod week;
 
 pub use actions::settled;

@@ -160,6 +160,8 @@ pub enum Problem {
     TooSlow,
     /// More is asked at once than can be answered.
     Busy,
+    /// More was asked from one address than people ask.
+    TooMany,
     Failed,
 }
 
@@ -173,6 +175,7 @@ impl Problem {
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -190,6 +193,7 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
             StatusCode::REQUEST_TIMEOUT => Self::TooSlow,
+            StatusCode::TOO_MANY_REQUESTS => Self::TooMany,
             status if status.is_client_error() => Self::Bad,
             _ => Self::Failed,
         }

@@ -103,6 +103,7 @@ impl Product {
         state.platforms = offered;
         state.authorize_origins = authorize_origins;
         state.demo = demo;
+        state.limit_bookings(config.limits.bookings);
         state.patience = config.limits.patience();
         state.turns = Arc::new(Semaphore::new(config.limits.requests.max(1)));
         let mailer = Arc::new(mail::Mailer::new(&config.mail, config.public_url.clone())?);

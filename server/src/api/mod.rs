@@ -7,7 +7,6 @@ mod cursor;
 mod document;
 mod error;
 mod input;
-mod limit;
 mod providers;
 mod unavailabilities;
 
