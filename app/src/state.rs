@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use leptos::prelude::LeptosOptions;
 use simone_booking::{Clock, ConnectionId, Ids};
 use simone_store::Database;
+use simone_sync::bookings::Bookings;
 use simone_sync::connect::ConnectError;
 use simone_sync::platform::Platform;
 use simone_sync::ports::StoreError;
@@ -31,6 +32,8 @@ pub struct AppState {
     /// Told after anything that wakes a connection or makes a provider's blocks fall behind.
     pub wake: Arc<Notify>,
     pub connect: Arc<dyn Connector>,
+    /// Makes and changes bookings.
+    pub bookings: Bookings,
     /// The platforms that are set up, in the order in which they are offered.
     pub platforms: Vec<Platform>,
     /// Where the product stands, as browsers see it. Cookies are `Secure` when it is `https`.
@@ -101,12 +104,14 @@ impl AppState {
     /// Without a demonstration, offering Google alone, and with no authorization page.
     pub fn new(parts: Parts) -> Self {
         let Parts { db, clock, ids, wake, connect, public_url } = parts;
+        let bookings = Bookings::new(Arc::new(db.clone()), clock.clone(), wake.clone());
         Self {
             db,
             clock,
             ids,
             wake,
             connect,
+            bookings,
             platforms: vec![Platform::Google],
             public_url,
             authorize_origins: Vec::new(),

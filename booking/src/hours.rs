@@ -1,7 +1,7 @@
 //! When a provider works.
 
 use crate::Interval;
-use crate::horizon::resolve_wall_time;
+use crate::horizon::{resolve_wall_time, start_of_day};
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -92,8 +92,12 @@ impl Hours {
     }
 
     /// The same as instants. A bound that the clocks skip is read one gap later, of one that happens twice the first is
-    /// meant; so a window across a change is shorter or longer than its wall time says.
+    /// meant; so a window across a change is shorter or longer than its wall time says. A day that a zone skips as a
+    /// whole has none.
     pub fn open(&self, date: NaiveDate, zone: Tz) -> Vec<Interval> {
+        if start_of_day(date, zone) >= start_of_day(date + Days::new(1), zone) {
+            return Vec::new();
+        }
         let at = |minutes: u16| {
             let midnight = date.and_time(NaiveTime::MIN);
             let wall = match minutes {

@@ -10,6 +10,7 @@ pub mod id;
 pub mod interval;
 pub mod provider;
 pub mod service;
+pub mod slots;
 
 pub use clock::{Clock, SystemClock};
 pub use horizon::Horizon;

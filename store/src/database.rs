@@ -18,6 +18,8 @@ pub struct Database {
     pub(crate) pool: Pool,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) ids: Arc<Ids>,
+    /// Whether a marketplace is told of bookings and conflicts.
+    pub(crate) webhooks: bool,
 }
 
 /// The connections.
@@ -113,7 +115,7 @@ impl Database {
         } else {
             return Err(OpenError::Address);
         };
-        let database = Self { pool, keys, ids };
+        let database = Self { pool, keys, ids, webhooks: false };
         database.mark_other_versions().await.map_err(OpenError::Prepare)?;
         Ok(database)
     }

@@ -1,11 +1,12 @@
-//! What leaves the house in another way: e-mails. A row is written in the transaction of the fact that causes it,
-//! and delivered at least once.
+//! What leaves the house in another way: e-mails, and webhooks to the marketplace ([`crate::webhooks`]). A row is written
+//! in the transaction of the fact that causes it, and delivered at least once.
 
 use crate::Database;
 use crate::booking_mail::BookingMail;
 use crate::crypto::Place;
 use crate::database::{read, write};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use simone_booking::{Locale, ProviderId};
 use simone_sync::platform::Platform;
@@ -59,9 +60,31 @@ pub struct Due {
     pub attempts: i64,
 }
 
-/// An e-mail that nobody tried to send for this long, although it was due, is of a copy that was restored, or of a product
-/// that stood still: it has left long ago, or is no longer of use.
-const TOO_LATE: TimeDelta = TimeDelta::days(1);
+/// In which way something leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Email,
+    Webhook,
+}
+
+impl Channel {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// What nobody tried to deliver for this long, although it was due, is of a copy that was restored, or of a product
+    /// that stood still. An e-mail has left long ago then, or is no longer of use; a marketplace wants to know all the
+    /// same what has become of its bookings.
+    const fn too_late(self) -> TimeDelta {
+        match self {
+            Self::Email => TimeDelta::days(1),
+            Self::Webhook => TimeDelta::days(14),
+        }
+    }
+}
 
 /// Where a delivery's message is sealed.
 pub(crate) fn message_place<'a>(row: &'a [&'a [u8]]) -> Place<'a> {
@@ -109,61 +132,84 @@ pub(crate) use {enqueue, enqueue_to};
 impl Database {
     pub(crate) fn seal_email(&self, cause: &str, email: &Email) -> Vec<u8> {
         let plain = serde_json::to_vec(email).expect("an e-mail is plain strings");
-        self.keys.seal(message_place(&[cause.as_bytes()]), &plain)
+        self.seal_message(cause, &plain)
+    }
+
+    pub(crate) fn seal_message(&self, cause: &str, plain: &[u8]) -> Vec<u8> {
+        self.keys.seal(message_place(&[cause.as_bytes()]), plain)
     }
 
     /// The e-mails that are due. What is returned is not due again for a minute, so that two processes do not
     /// send it at once.
     pub async fn due_emails(&self, now: DateTime<Utc>, limit: i64) -> StoreResult<Vec<Due>> {
-        let any: bool = read!(self, |conn| Ok(sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1)"
+        let due = self.due(Channel::Email, now, limit).await?;
+        Ok(due.into_iter().map(|(id, email, attempts)| Due { id, email, attempts }).collect())
+    }
+
+    /// What is due of one channel: its id, what it says, and the attempts with this one. It is not due again for a minute.
+    pub(crate) async fn due<T: DeserializeOwned>(
+        &self,
+        channel: Channel,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> StoreResult<Vec<(Uuid, T, i64)>> {
+        let any: bool = read!(self, |conn| {
+            Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1 AND channel = $2)"
         )
         .bind(now)
+        .bind(channel.code())
         .fetch_one(&mut *conn)
-        .await?))?;
+        .await?)
+        })?;
         if !any {
             return Ok(Vec::new());
         }
         let (late, rows) = write!(self, |conn| {
             let late = sqlx::query(
-                "UPDATE deliveries SET next_at = NULL, last_error = 'too late' WHERE delivered_at IS NULL AND next_at <= $1",
+                "UPDATE deliveries SET next_at = NULL, last_error = 'too late'
+                 WHERE delivered_at IS NULL AND next_at <= $1 AND channel = $2",
             )
-            .bind(now - TOO_LATE)
+            .bind(now - channel.too_late())
+            .bind(channel.code())
             .execute(&mut *conn)
             .await?
             .rows_affected();
             let rows: Vec<(Uuid, String, Vec<u8>, i64)> = sqlx::query_as(
-            "UPDATE deliveries SET attempts = attempts + 1, next_at = $2
-             WHERE delivered_at IS NULL AND next_at <= $1 AND id IN (
-                SELECT id FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1 ORDER BY next_at LIMIT $3)
-             RETURNING id, cause, message, attempts"
-        )
-        .bind(now)
-        .bind(now + TimeDelta::minutes(1))
-        .bind(limit)
-        .fetch_all(&mut *conn)
-        .await?;
+                "UPDATE deliveries SET attempts = attempts + 1, next_at = $2
+                 WHERE delivered_at IS NULL AND next_at <= $1 AND id IN (
+                    SELECT id FROM deliveries WHERE delivered_at IS NULL AND next_at <= $1 AND channel = $4
+                    ORDER BY next_at, id LIMIT $3)
+                 RETURNING id, cause, message, attempts",
+            )
+            .bind(now)
+            .bind(now + TimeDelta::minutes(1))
+            .bind(limit)
+            .bind(channel.code())
+            .fetch_all(&mut *conn)
+            .await?;
             Ok((late, rows))
         })?;
         if late > 0 {
-            tracing::warn!(emails = late, "e-mails that were due for more than a day are dropped");
+            let channel = channel.code();
+            tracing::warn!(channel, deliveries = late, "what has been due for too long is dropped");
         }
         let mut due = Vec::with_capacity(rows.len());
         for (id, cause, message, attempts) in rows {
             let opened = self.keys.open(message_place(&[cause.as_bytes()]), &message);
             match opened.ok().and_then(|plain| serde_json::from_slice(&plain).ok()) {
-                Some(email) => due.push(Due { id, email, attempts }),
+                Some(said) => due.push((id, said, attempts)),
                 None => {
-                    tracing::error!(delivery = %id, "a stored e-mail cannot be opened, and is given up");
-                    self.settle_email(id, now, None, Some("cannot be opened")).await?;
+                    tracing::error!(delivery = %id, "what is to be delivered cannot be opened, and is given up");
+                    self.settle_delivery(id, now, None, Some("cannot be opened")).await?;
                 }
             }
         }
         Ok(due)
     }
 
-    /// Notes that an e-mail was sent (neither a next time nor an error), is to be tried again, or is given up.
-    pub async fn settle_email(
+    /// Notes that something was delivered (neither a next time nor an error), is to be tried again, or is given up.
+    pub async fn settle_delivery(
         &self,
         id: Uuid,
         now: DateTime<Utc>,
@@ -173,7 +219,8 @@ impl Database {
         let delivered_at = (next_at.is_none() && error.is_none()).then_some(now);
         write!(self, |conn| {
             sqlx::query(
-                "UPDATE deliveries SET delivered_at = $2, next_at = $3, last_error = $4 WHERE id = $1",
+                "UPDATE deliveries SET delivered_at = $2, next_at = $3, last_error = $4
+                 WHERE id = $1 AND delivered_at IS NULL",
             )
             .bind(id)
             .bind(delivered_at)

@@ -107,7 +107,7 @@ impl State {
 }
 
 /// Two processes may be so far apart.
-const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+pub(crate) const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
 
 /// More events than this that one change touches are as well derived with all the others.
 pub(crate) const FEW: usize = 200;
@@ -122,6 +122,27 @@ const EVENTS: &str = "SELECT e.calendar_id, e.external_id, e.shape, e.marks, e.u
 const BLOCKS: &str =
     "SELECT id, calendar_id, event_id, original_start, detail_id, starts_at, ends_at, all_day, reason
                       FROM unavailabilities WHERE ";
+
+/// Whether what blocks a provider may differ from what the facts say. Bookings and offers raise `derive_wanted` too, so
+/// that conflicts are looked for and pages follow; no block hangs on them.
+macro_rules! blocks_behind {
+    ($conn:ident, $provider:expr, $now:expr) => {
+        sqlx::query_scalar::<_, bool>(
+            "SELECT derive_all > derive_done OR derive_due_at <= $2 OR derive_version <> $3
+                    OR COALESCE(derived_at > $4, FALSE)
+                    OR EXISTS (SELECT 1 FROM touched_events t WHERE t.provider_id = p.id AND t.wanted > p.derive_done)
+             FROM providers p WHERE p.id = $1",
+        )
+        .bind($provider.0)
+        .bind($now)
+        .bind(simone_sync::derive::version())
+        .bind($now + $crate::derive::CLOCKS_DIFFER)
+        .fetch_optional(&mut *$conn)
+        .await?
+        .unwrap_or_default()
+    };
+}
+pub(crate) use blocks_behind;
 
 /// How often a derivation begins anew when facts change while it computes; then the worker comes back to it.
 const ATTEMPTS: usize = 5;

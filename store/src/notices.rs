@@ -1,7 +1,9 @@
 //! What a provider is told, in the product itself.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use simone_booking::CalendarId;
+use simone_booking::booking::{self, ChangeKind};
+use simone_booking::{BookingId, CalendarId};
 use simone_sync::platform::Platform;
 
 /// Something that a provider is told. Stored as it stands; the pages put it into words.
@@ -16,6 +18,14 @@ pub enum Notice {
     UnreadableSeries { calendar: CalendarId, event: String },
     /// The platform could not be reached to end the grant: what remains there is to be withdrawn there.
     DisconnectAbandoned { platform: Platform, account: String },
+    /// Somebody else made or changed a booking, which stands so now. Names no client: what they are told is not sealed.
+    Booking {
+        booking: BookingId,
+        change: ChangeKind,
+        status: booking::Status,
+        service: String,
+        starts_at: DateTime<Utc>,
+    },
 }
 
 impl Notice {
@@ -25,6 +35,7 @@ impl Notice {
             Self::RemovalsHeld { .. } => "removals_held",
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
+            Self::Booking { .. } => "booking",
         }
     }
 }

@@ -145,12 +145,14 @@ pub enum Certainty {
 /// A change that is asked for.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// To another time, as long as before.
+    /// To another time, as long as before. A booking that is held is confirmed by a move of the provider's; one that is
+    /// confirmed is held after a client's, where [`is_held`] says so: it has no other time left to stand at.
     Move {
         start: DateTime<Utc>,
         rules: Rules,
     },
-    /// To another time and length (applying an edit of the event).
+    /// To another time and length (applying an edit of the event): only other appointments stand against it, their buffers
+    /// do not.
     MoveTo {
         interval: Interval,
     },
@@ -165,7 +167,12 @@ pub enum Change {
 #[async_trait]
 pub trait BookingStore: Send + Sync {
     /// Wakes the provider's connections of which the last pull that was derived from began before `before`, if any.
-    async fn wake_stale(&self, provider: ProviderId, before: DateTime<Utc>) -> StoreResult<Staleness>;
+    async fn wake_stale(
+        &self,
+        provider: ProviderId,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> StoreResult<Staleness>;
 
     /// Whether all connections were derived from a pull begun at or after `since`.
     async fn heard_since(&self, provider: ProviderId, since: DateTime<Utc>) -> StoreResult<bool>;
@@ -204,6 +211,13 @@ pub trait BookingStore: Send + Sync {
     /// The booking that a private link opens, until the appointment is over.
     async fn by_link(&self, link: &str, now: DateTime<Utc>) -> StoreResult<Option<Booking>>;
 
+    /// What a request came to that was made before; `None`: it was not.
+    async fn made_before(
+        &self,
+        provider: ProviderId,
+        request: &RequestKey,
+    ) -> StoreResult<Option<Result<Done, Refusal>>>;
+
     /// One that is offered.
     async fn service(&self, provider: ProviderId, service: ServiceId) -> StoreResult<Option<Service>>;
 }
@@ -233,8 +247,13 @@ impl Bookings {
         self.store.offer(provider, service, window, limit, self.clock.now()).await
     }
 
-    /// Makes a booking. Who asks for what is refused anyway keeps no platform busy.
+    /// Makes a booking. Who asks for what is refused anyway, or was made before, keeps no platform busy.
     pub async fn book(&self, mut booking: NewBooking) -> StoreResult<Result<Done, Refusal>> {
+        if let Some(request) = &booking.request
+            && let Some(made) = self.store.made_before(booking.provider, request).await?
+        {
+            return Ok(made);
+        }
         let Some(service) = self.store.service(booking.provider, booking.service).await? else {
             return Ok(Err(Refusal::UnknownService));
         };
@@ -275,7 +294,7 @@ impl Bookings {
     /// Gives the provider's calendars a moment to say what is new, holding nothing meanwhile.
     async fn listen(&self, provider: ProviderId) -> StoreResult<Certainty> {
         let asked_at = self.clock.now();
-        match self.store.wake_stale(provider, asked_at - FRESH).await? {
+        match self.store.wake_stale(provider, asked_at - FRESH, asked_at).await? {
             Staleness::Fresh => return Ok(Certainty::Sure),
             Staleness::Unaskable => return Ok(Certainty::Stale),
             Staleness::Woken => self.wake.notify_one(),

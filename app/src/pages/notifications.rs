@@ -2,10 +2,12 @@
 
 use crate::actions::account::ReadNotices;
 use crate::components::{action_form, empty, live};
+use crate::format::{self, foreign};
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::platform::platform_name;
 use crate::texts::text;
 use leptos::prelude::*;
+use simone_booking::booking::{ChangeKind, Status};
 use simone_store::views::{Notice, StoredNotice};
 use simone_sync::platform::Platform;
 
@@ -79,6 +81,30 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                 (*platform == Platform::Google)
                     .then(|| (GOOGLE_PERMISSIONS.to_owned(), text!(lang, notices.act_google))),
             )
+        }
+        Some(Notice::Booking { booking, change, status, service, starts_at }) => {
+            let service = foreign(service);
+            let title = match change {
+                ChangeKind::Booked => text!(lang, notices.booking_booked, service = service),
+                ChangeKind::Held => text!(lang, notices.booking_held, service = service),
+                ChangeKind::Confirmed => text!(lang, notices.booking_confirmed, service = service),
+                ChangeKind::Moved => text!(lang, notices.booking_moved, service = service),
+                ChangeKind::Changed => text!(lang, notices.booking_changed, service = service),
+                ChangeKind::Cancelled => text!(lang, notices.booking_cancelled, service = service),
+            };
+            let day = starts_at.with_timezone(&here.zone()).date_naive();
+            let when = text!(
+                lang,
+                notices.booking_when,
+                date = format::capital(&format::date(lang, day, here.today())),
+                time = format::time(*starts_at, here.zone())
+            );
+            let words = match status {
+                Status::Pending => format!("{when} {}", text!(lang, notices.booking_awaits)),
+                Status::Confirmed => when,
+                Status::Cancelled => format!("{when} {}", text!(lang, notices.booking_freed)),
+            };
+            (title, words, Some((format!("/agenda/bookings/{booking}"), text!(lang, notices.act_booking))))
         }
         None => (
             text!(lang, notices.other),

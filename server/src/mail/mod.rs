@@ -152,12 +152,12 @@ pub(crate) async fn deliver(
         let sent = mailer.send(due.id, &due.email).await;
         let now = clock.now();
         match sent {
-            Ok(()) => database.settle_email(due.id, now, None, None).await?,
+            Ok(()) => database.settle_delivery(due.id, now, None, None).await?,
             Err(reason) => {
                 let next = (due.attempts < MOST_ATTEMPTS)
                     .then(|| now + chrono::TimeDelta::minutes(1 << due.attempts.clamp(0, 10)));
                 tracing::warn!(delivery = %due.id, attempts = due.attempts, reason, "an e-mail was not sent");
-                database.settle_email(due.id, now, next, Some(reason)).await?;
+                database.settle_delivery(due.id, now, next, Some(reason)).await?;
             }
         }
     }

@@ -3,6 +3,7 @@
 mod account;
 mod agenda;
 pub mod api;
+mod bookings;
 mod connections;
 mod live;
 mod notices;
@@ -14,6 +15,7 @@ mod upcoming;
 pub use crate::notices::Notice;
 pub use account::ZonePreview;
 pub use agenda::{Block, BlockSource};
+pub use bookings::{BookingDetails, BookingFilter};
 pub use connections::{Calendar, Connection, Progress, ZoneQuestion};
 pub use live::Stamp;
 pub use notices::StoredNotice;

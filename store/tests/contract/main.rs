@@ -593,7 +593,7 @@ async fn an_email_that_is_due_is_handed_out_once_and_comes_back_until_it_is_sett
         assert!(fixture.db.due_emails(now(), 10).await.unwrap().is_empty(), "somebody is sending it");
         let again = fixture.db.due_emails(later(1), 10).await.unwrap();
         assert_eq!(again.len(), 1, "who sent it never said so");
-        fixture.db.settle_email(again[0].id, later(1), None, None).await.unwrap();
+        fixture.db.settle_delivery(again[0].id, later(1), None, None).await.unwrap();
         assert!(fixture.db.due_emails(later(1000), 10).await.unwrap().is_empty());
     })
     .await;

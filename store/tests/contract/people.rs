@@ -326,7 +326,7 @@ async fn erasing_shuts_everything_at_once_and_ends_when_no_connection_is_left() 
         assert_eq!(abandoned.len(), 1);
         assert_eq!(abandoned[0].1, "x@gmail.test");
         while let Some(due) = fixture.db.due_emails(later(9), 1).await.unwrap().pop() {
-            fixture.db.settle_email(due.id, later(9), None, None).await.unwrap();
+            fixture.db.settle_delivery(due.id, later(9), None, None).await.unwrap();
         }
         fixture.db.prune(later(9)).await.unwrap();
         assert_eq!(fixture.count("deliveries WHERE cause LIKE 'erased:%'").await, 1);
