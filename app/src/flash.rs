@@ -82,6 +82,12 @@ pub enum Flash {
     },
     OperatorWithdrawn,
     TokenWithdrawn,
+    /// A client has booked, and it is confirmed at once.
+    Booked,
+    /// A client has booked, and the provider has to confirm.
+    BookingHeld,
+    BookingMoved,
+    BookingCancelled,
     /// The last operator stays one.
     LastOperator,
     /// What the action named is not there, or is not this provider's.
@@ -173,6 +179,10 @@ impl Flash {
             Self::OperatorMade { name } => text!(lang, flash.operator_made, name = name.as_str()),
             Self::OperatorWithdrawn => text!(lang, flash.operator_withdrawn),
             Self::TokenWithdrawn => text!(lang, flash.token_withdrawn),
+            Self::Booked => text!(lang, flash.booked),
+            Self::BookingHeld => text!(lang, flash.booking_held),
+            Self::BookingMoved => text!(lang, flash.booking_moved),
+            Self::BookingCancelled => text!(lang, flash.booking_cancelled),
             Self::LastOperator => text!(lang, flash.last_operator),
             Self::Missing => text!(lang, flash.missing),
             Self::Failed => text!(lang, flash.failed),

@@ -54,6 +54,7 @@ pub fn App() -> impl IntoView {
     let oversight = StaticSegment("oversight");
     let provider = (oversight, StaticSegment("providers"), ParamSegment("provider"));
     let operators = (oversight, StaticSegment("operators"));
+    let appointment = (StaticSegment("bookings"), ParamSegment("token"));
     let tokens = (oversight, StaticSegment("tokens"));
     view! {
         <Router>
@@ -106,6 +107,15 @@ pub fn App() -> impl IntoView {
                     view=oversight::account::OperatorAccountPage
                     ssr=SsrMode::Async
                 />
+                <Route path=(StaticSegment("book"), ParamSegment("provider")) view=book::ProviderPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("book"), ParamSegment("provider"), ParamSegment("service"))
+                    view=book::ServicePage
+                    ssr=SsrMode::Async
+                />
+                <Route path=appointment view=appointment::AppointmentPage ssr=SsrMode::Async/>
+                <Route path=(appointment, StaticSegment("move")) view=appointment::MovePage ssr=SsrMode::Async/>
+                <Route path=(appointment, StaticSegment("cancel")) view=appointment::CancelPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sync-log") view=sync_log::SyncLogPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("sync-log"), ParamSegment("round"))

@@ -231,7 +231,8 @@ pub const REFRESH: &str = "simone-refresh";
 /// is nothing else only those.
 pub async fn require_login(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {
     let path = request.uri().path();
-    let open = path == "/login" || path.starts_with("/login/") || path == "/actions/language" || is_open(path);
+    let open =
+        path == "/login" || path.starts_with("/login/") || path == "/actions/language" || is_open(path);
     if open {
         return next.run(request).await;
     }

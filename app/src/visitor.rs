@@ -115,8 +115,7 @@ impl Visit {
     pub fn zone_cookie(&self) -> Option<HeaderValue> {
         let zone = query_value(&self.parts, "zone").and_then(|name| zone::parse(&name))?;
         let secure = if self.state.is_https() { "; Secure" } else { "" };
-        let cookie =
-            format!("{ZONE_COOKIE}={}; Path=/; SameSite=Lax; Max-Age=31536000{secure}", zone.name());
+        let cookie = format!("{ZONE_COOKIE}={}; Path=/; SameSite=Lax; Max-Age=31536000{secure}", zone.name());
         HeaderValue::from_str(&cookie).ok()
     }
 }

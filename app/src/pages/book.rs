@@ -51,7 +51,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    const fn status(&self) -> StatusCode {
+    pub const fn status(&self) -> StatusCode {
         match self {
             Self::Taken => StatusCode::CONFLICT,
             Self::Many(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -156,7 +156,8 @@ pub fn ServicePage() -> impl IntoView {
         match find_offered(&visit, &provider, &service, wish).await? {
             Ok(offered) => {
                 // What was chosen may have been taken since the page with its link was made.
-                let trouble = (wish.at.is_some() && offered.picker.chosen().is_none()).then_some(Trouble::Taken);
+                let trouble =
+                    (wish.at.is_some() && offered.picker.chosen().is_none()).then_some(Trouble::Taken);
                 let typed = Typed { key: new_key(&visit), ..Typed::default() };
                 let drawn: Drawn = Arc::new(move |visit| {
                     let shown = service_screen(visit, &offered, &typed, trouble.as_ref(), &[]);
@@ -200,7 +201,8 @@ pub fn withdrawn(provider: Provider) -> Drawn {
     Arc::new(move |visit| {
         let lang = visit.lang;
         let name = format::foreign(&provider.name);
-        let others = view! { <a class="btn main" href=provider_path(provider.id)>{text!(lang, book.others)}</a> };
+        let others =
+            view! { <a class="btn main" href=provider_path(provider.id)>{text!(lang, book.others)}</a> };
         said(text!(lang, book.gone_title), text!(lang, book.gone, name = name), others).at(StatusCode::GONE)
     })
 }
@@ -232,7 +234,7 @@ pub fn service_screen(
             <h1>{title.clone()}</h1>
             <p class="lead">{name.clone()}" · "{terms(visit, &service.terms, true)}</p>
         </div>
-        {trouble.map(|trouble| note(visit, trouble))}
+        {trouble.map(|trouble| note(visit, trouble, true))}
         {picker.view(visit)}
         {rest}
     };
@@ -240,8 +242,8 @@ pub fn service_screen(
     Shown::new(format!("{title} · {name}"), body).at(status).zoned(provider.zone)
 }
 
-/// What is wrong, before anything else.
-fn note(visit: &Visit, trouble: &Trouble) -> AnyView {
+/// What is wrong, before anything else. `typed`: a form was filled in; otherwise an appointment stays as it is.
+pub fn note(visit: &Visit, trouble: &Trouble, typed: bool) -> AnyView {
     let lang = visit.lang;
     let (title, words) = match trouble {
         Trouble::Fields(bad) => {
@@ -256,6 +258,7 @@ fn note(visit: &Visit, trouble: &Trouble) -> AnyView {
         Trouble::BeyondHorizon => (text!(lang, book.beyond_title), text!(lang, book.beyond)),
         Trouble::Many(minutes) => (text!(lang, book.many_title), text!(lang, book.many, count = *minutes)),
     };
+    let words = if typed { words } else { text!(lang, appointment.unmoved) };
     let words = (!words.is_empty()).then(|| view! { <span>{words}</span> });
     view! { <div class="note" role="alert"><div class="grow"><b>{title}</b>" "{words}</div></div> }.into_any()
 }
@@ -350,9 +353,8 @@ fn form(
     let phone = words(text!(lang, book.phone), None, BadClient::Phone, false);
     let email = words(text!(lang, book.email), Some(text!(lang, book.email_hint)), BadClient::Email, false);
     let address = words(text!(lang, book.address), None, BadClient::Address, false);
-    let address = (service.terms.place == Place::Client).then(|| {
-        input("address", "text", "street-address", LONGEST_ADDRESS, &typed.address, address)
-    });
+    let address = (service.terms.place == Place::Client)
+        .then(|| input("address", "text", "street-address", LONGEST_ADDRESS, &typed.address, address));
     let hint = Some(text!(lang, book.instructions_hint));
     let instructions = words(text!(lang, book.instructions), hint, BadClient::Instructions, true);
     let described = instructions.described_by("instructions");
@@ -427,5 +429,6 @@ fn choices(visit: &Visit, provider: &Provider, instead: &[Interval], picker: &Pi
             }
         })
         .collect();
-    view! { <fieldset class="choices"><legend>{text!(lang, book.instead)}</legend>{items}</fieldset> }.into_any()
+    view! { <fieldset class="choices"><legend>{text!(lang, book.instead)}</legend>{items}</fieldset> }
+        .into_any()
 }

@@ -2,16 +2,20 @@
 
 pub mod account;
 pub mod agenda;
+pub mod appointment;
+pub mod book;
 pub mod calendars;
 pub mod connection;
 pub mod leaving;
 pub mod login;
 pub mod notifications;
 pub mod oversight;
+pub mod picker;
 pub mod reason;
 pub mod sessions;
 pub mod sharing;
 pub mod sync_log;
 pub mod sync_round;
 pub mod upcoming;
+pub mod visit;
 pub mod welcome;

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use simone_booking::horizon::start_of_day;
 use simone_booking::{Horizon, Interval, Provider, ServiceId};
 use simone_sync::bookings::Refusal;
-use simone_sync::ports::StoreResult;
+use simone_sync::ports::{StoreError, StoreResult};
 
 const DAYS: u64 = 7;
 /// More than a week can hold.
@@ -83,7 +83,7 @@ impl Picker {
         let first_free = async |from: DateTime<Utc>| {
             let window = Interval::new(from, horizon.interval().end.max(from));
             let found = bookings.offer(provider.id, service, window, 1).await?;
-            Ok(found.map(|offer| offer.slots.first().map(|slot| local(slot.start))))
+            Ok::<_, StoreError>(found.map(|offer| offer.slots.first().map(|slot| local(slot.start))))
         };
         let inside = |date: &NaiveDate| (horizon.first..horizon.end).contains(date);
         let wished = wish.day.or(wish.at.map(local)).filter(inside);
@@ -128,9 +128,9 @@ impl Picker {
         } else {
             None
         };
-        let chosen = wish.at.and_then(|at| {
-            days.iter().flat_map(|day| &day.slots).find(|slot| slot.start == at).copied()
-        });
+        let chosen = wish
+            .at
+            .and_then(|at| days.iter().flat_map(|day| &day.slots).find(|slot| slot.start == at).copied());
         Ok(Ok(Self {
             base,
             provider: provider.name.clone(),
@@ -175,7 +175,9 @@ impl Picker {
             return said(
                 text!(lang, book.not_ready_title),
                 text!(lang, book.not_ready, name = self.provider.as_str()),
-                Some(view! { <a class="btn" href=self.base.clone()>{text!(lang, app.refresh)}</a> }.into_any()),
+                Some(
+                    view! { <a class="btn" href=self.base.clone()>{text!(lang, app.refresh)}</a> }.into_any(),
+                ),
             );
         }
         if self.is_empty() && self.previous.is_none() {
@@ -253,7 +255,8 @@ impl Picker {
                 let current = (self.chosen == Some(*slot)).then_some("true");
                 let theirs = visit.elsewhere(slot.start, self.zone).map(|zone| {
                     let time = other_time(visit, slot.start, self.zone, zone);
-                    let spoken = text!(lang, book.in_zone, time = time.as_str(), city = format::city(lang, zone));
+                    let spoken =
+                        text!(lang, book.in_zone, time = time.as_str(), city = format::city(lang, zone));
                     view! { <small aria-hidden="true">{time}</small><span class="unseen">{spoken}</span> }
                 });
                 view! {
