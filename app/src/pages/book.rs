@@ -221,8 +221,11 @@ pub fn service_screen(
     let name = format::foreign(&provider.name);
     let chosen = picker.chosen().filter(|_| !matches!(trouble, Some(Trouble::Taken)));
     let picked = !typed.name.is_empty() || !typed.email.is_empty() || !instead.is_empty();
+    // Beside what it is about: the page comes back scrolled to the form.
+    let (above, beside) = if chosen.is_some() || picked { (None, trouble) } else { (trouble, None) };
+    let beside = beside.map(|trouble| note(visit, trouble, true));
     let rest = if chosen.is_some() || picked {
-        form(visit, offered, typed, trouble, chosen, instead)
+        form(visit, offered, typed, trouble, chosen, instead, beside)
     } else if picker.is_empty() || picker.not_ready() {
         ().into_any()
     } else {
@@ -234,7 +237,7 @@ pub fn service_screen(
             <h1>{title.clone()}</h1>
             <p class="lead">{name.clone()}" · "{terms(visit, &service.terms, true)}</p>
         </div>
-        {trouble.map(|trouble| note(visit, trouble, true))}
+        {above.map(|trouble| note(visit, trouble, true))}
         {picker.view(visit)}
         {rest}
     };
@@ -313,6 +316,7 @@ fn form(
     trouble: Option<&Trouble>,
     chosen: Option<Interval>,
     instead: &[Interval],
+    note: Option<AnyView>,
 ) -> AnyView {
     let lang = visit.lang;
     let Offered { provider, service, picker } = offered;
@@ -383,12 +387,13 @@ fn form(
             </div>
         }
     });
-    let action = service_path(provider.id, service.id);
+    let action = format!("{}#form", service_path(provider.id, service.id));
     view! {
         <section class="card" id="form" aria-labelledby="yours">
             <form method="post" action=action novalidate>
                 <div class="body">
                     <h2 id="yours">{text!(lang, book.yours)}</h2>
+                    {note}
                     {time}
                     {hidden("key", &typed.key)}
                     <div class="two">

@@ -229,7 +229,7 @@ impl Picker {
         let current = (day.date == self.day).then_some("date");
         view! {
             <li><a class="pick" href=self.link(day.date) aria-label=label aria-current=current>
-                <span>{name}</span><b>{number}</b><span>{free}</span>
+                <span>{name}</span><b>{number}</b><span class="full">{free}</span><span class="short">{count}</span>
             </a></li>
         }
         .into_any()
@@ -327,7 +327,7 @@ pub fn when(visit: &Visit, interval: Interval, zone: Tz) -> (String, Option<Stri
     let lang = visit.lang;
     let full = |zone: Tz| {
         let date = format::date(lang, interval.start.with_timezone(&zone).date_naive(), visit.today(zone));
-        format!("{date}, {} – {}", format::time(interval.start, zone), format::time(interval.end, zone))
+        format!("{date}, {}", format::span(interval, zone))
     };
     let theirs = visit.elsewhere(interval.start, zone).map(|other| {
         let words = text!(lang, book.in_zone, time = full(other), city = format::city(lang, other));
