@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test, as the tests themselves do")]
 
 mod api_tokens;
+mod bookings;
+mod bookings_kept;
 mod keys;
 mod log;
 mod people;

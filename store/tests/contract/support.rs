@@ -169,6 +169,14 @@ impl Fixture {
             "deliveries",
             "audit_log",
             "api_tokens",
+            "services",
+            "hours_exceptions",
+            "entered_unavailabilities",
+            "bookings",
+            "booking_changes",
+            "booking_requests",
+            "calendar_exported_bookings",
+            "calendar_conflicts",
         ];
         let mut dump = Vec::new();
         for table in tables {
