@@ -16,6 +16,8 @@ mod neighbours;
 mod outages;
 mod people;
 mod pressure;
+mod public;
+mod public_limits;
 mod refusals;
 mod security;
 mod story;

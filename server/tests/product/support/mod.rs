@@ -5,6 +5,7 @@ pub mod browser;
 pub mod database;
 pub mod events;
 pub mod html;
+pub mod offer;
 pub mod product;
 pub mod schema;
 pub mod simulator;
