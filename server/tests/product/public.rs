@@ -47,7 +47,9 @@ async fn book(browser: &mut Browser, path: &str, at: DateTime<Utc>) -> Page {
 fn opened(mail: &str) -> String {
     let mut text = mail.replace("=\r\n", "").replace("=3D", "=").replace("=C2=A0", " ");
     for part in mail.split("Content-Transfer-Encoding: base64\r\n").skip(1) {
-        let body = part.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        // It may be the last of the part's headers.
+        let rest = format!("\r\n{part}");
+        let body = rest.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         let body: String = body.lines().take_while(|line| !line.starts_with("--")).collect();
         let decoded = BASE64.decode(body.trim()).expect("a part is whole");
         text += &String::from_utf8(decoded).expect("a calendar is UTF-8");
@@ -200,7 +202,7 @@ async fn what_cannot_be_booked_is_refused_and_what_was_typed_stays() {
                 assert!(kept.fields.iter().any(|(_, value)| value == typed), "« {typed} » is lost: {kept:?}");
             }
         }
-        let long = "é".repeat(5_000);
+        let long = "x".repeat(10_000);
         let bad = [
             ("name", ""),
             ("name", long.as_str()),
