@@ -9,6 +9,7 @@ use simone_sync::platform::Platform;
 #[derive(Clone, Copy, Debug)]
 pub enum Icon {
     Agenda,
+    Conflicts,
     Calendars,
     Log,
     Notices,
@@ -21,6 +22,8 @@ pub enum Icon {
 pub fn icon(icon: Icon) -> AnyView {
     let path = match icon {
         Icon::Agenda => "M4 6h16v14H4zM4 10h16M8 3v4M16 3v4",
+        // Two stretches of time, one over the other.
+        Icon::Conflicts => "M3 5h11v8H3zM10 11h11v8H10z",
         Icon::Calendars => {
             "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 6 6l1-1"
         }

@@ -88,6 +88,16 @@ pub enum Flash {
     BookingHeld,
     BookingMoved,
     BookingCancelled,
+    /// A conflict was settled: the booking was moved, or cancelled, or the event is put back.
+    BookingFollowed,
+    BookingCalledOff,
+    EventPutBack,
+    /// What was decided about is no longer so.
+    ConflictChanged,
+    /// The booking cannot follow; the reason is one of `taken`, `past`, `beyond` and `refused`.
+    ConflictRefused {
+        reason: String,
+    },
     /// The last operator stays one.
     LastOperator,
     /// What the action named is not there, or is not this provider's.
@@ -105,6 +115,8 @@ impl Flash {
                 | Self::SyncFailed { .. }
                 | Self::InvitedEnough
                 | Self::LastOperator
+                | Self::ConflictChanged
+                | Self::ConflictRefused { .. }
                 | Self::Missing
                 | Self::Failed
         )
@@ -183,6 +195,16 @@ impl Flash {
             Self::BookingHeld => text!(lang, flash.booking_held),
             Self::BookingMoved => text!(lang, flash.booking_moved),
             Self::BookingCancelled => text!(lang, flash.booking_cancelled),
+            Self::BookingFollowed => text!(lang, flash.booking_followed),
+            Self::BookingCalledOff => text!(lang, flash.booking_called_off),
+            Self::EventPutBack => text!(lang, flash.event_put_back),
+            Self::ConflictChanged => text!(lang, flash.conflict_changed),
+            Self::ConflictRefused { reason } => match reason.as_str() {
+                "taken" => text!(lang, flash.conflict_taken),
+                "past" => text!(lang, flash.conflict_past),
+                "beyond" => text!(lang, flash.conflict_beyond),
+                _ => text!(lang, flash.conflict_refused),
+            },
             Self::LastOperator => text!(lang, flash.last_operator),
             Self::Missing => text!(lang, flash.missing),
             Self::Failed => text!(lang, flash.failed),

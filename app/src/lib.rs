@@ -17,6 +17,7 @@ pub mod limit;
 mod login;
 mod page;
 mod pages;
+mod picture;
 mod platform;
 mod reasons;
 mod remedy;

@@ -117,6 +117,7 @@ pub enum PageError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tab {
     Agenda,
+    Conflicts,
     Calendars,
     Log,
     Notices,
@@ -158,28 +159,40 @@ struct Around {
     /// Read before the page is: what changes meanwhile has another stamp.
     stamp: Option<Stamp>,
     unread: i64,
+    /// Conflicts to be seen.
+    conflicts: i64,
 }
 
 impl Around {
     async fn read(here: &Here) -> StoreResult<Self> {
         let stamp = here.stamp().await?;
-        Ok(Self { stamp, unread: here.state.db.unread_notices(here.provider_id()).await? })
+        let unread = here.state.db.unread_notices(here.provider_id()).await?;
+        Ok(Self { stamp, unread, conflicts: here.state.db.open_conflicts(here.provider_id()).await? })
     }
 }
 
 fn frame(here: &Here, tab: Tab, around: Around, screen: Screen) -> AnyView {
     let lang = here.lang;
-    let Around { stamp, unread } = around;
+    let Around { stamp, unread, conflicts } = around;
     let stamp = stamp.map(|stamp| stamp.as_str().to_owned());
     let link = move |place: Tab, address: &'static str, name: String, picture: Icon| {
         let current = (place == tab).then_some("page");
-        let badge = (place == Tab::Notices).then(|| {
-            let count = (unread > 0).then(|| {
-                let spoken = text!(lang, app.unread, count = unread);
-                view! { <span class="count" aria-hidden="true">{unread.min(99)}</span><span class="unseen">{spoken}</span> }
-            });
-            live("unread", Some(text!(lang, app.unread_said)), count)
-        });
+        let counted = |count: i64, spoken: String| {
+            (count > 0).then(|| {
+                view! { <span class="count" aria-hidden="true">{count.min(99)}</span><span class="unseen">{spoken}</span> }
+            })
+        };
+        let badge = match place {
+            Tab::Notices => {
+                let count = counted(unread, text!(lang, app.unread, count = unread));
+                Some(live("unread", Some(text!(lang, app.unread_said)), count))
+            }
+            Tab::Conflicts => {
+                let count = counted(conflicts, text!(lang, app.conflicts_open, count = conflicts));
+                Some(live("unsettled", Some(text!(lang, conflicts.said)), count))
+            }
+            _ => None,
+        };
         view! {
             <li class:last=place == Tab::Account>
                 <a href=address aria-current=current>{icon(picture)}<span>{name}</span>{badge}</a>
@@ -195,6 +208,7 @@ fn frame(here: &Here, tab: Tab, around: Around, screen: Screen) -> AnyView {
             <nav class="nav" aria-label=text!(lang, app.nav)>
                 <ul>
                     {link(Tab::Agenda, "/agenda", text!(lang, app.agenda), Icon::Agenda)}
+                    {link(Tab::Conflicts, "/conflicts", text!(lang, app.conflicts), Icon::Conflicts)}
                     {link(Tab::Calendars, "/settings/calendars", text!(lang, app.calendars), Icon::Calendars)}
                     {link(Tab::Log, "/sync-log", text!(lang, app.log), Icon::Log)}
                     {link(Tab::Notices, "/notifications", text!(lang, app.notices), Icon::Notices)}

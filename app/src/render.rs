@@ -67,6 +67,12 @@ pub fn App() -> impl IntoView {
                     view=reason::ReasonPage
                     ssr=SsrMode::Async
                 />
+                <Route path=StaticSegment("conflicts") view=conflicts::ConflictsPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("conflicts"), ParamSegment("conflict"))
+                    view=conflict::ConflictPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=calendars view=calendars::CalendarsPage ssr=SsrMode::Async/>
                 <Route path=connection view=connection::ConnectionPage ssr=SsrMode::Async/>
                 <Route

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::live::{self, Live};
+use crate::webhooks::Messenger;
 use crate::{api, mail, mailbox, oauth, proxy, serve, worker};
 use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
@@ -57,7 +58,8 @@ impl Product {
             Options { url: config.database.url.clone(), connections: config.database.connections.max(1) };
         let database = Database::open(&options, Arc::new(keys), ids.clone())
             .await
-            .context("the database (`database.url`) cannot be opened")?;
+            .context("the database (`database.url`) cannot be opened")?
+            .with_webhooks(config.webhooks.is_some());
         Ok(Self { database, clock, ids })
     }
 
@@ -84,7 +86,9 @@ impl Product {
         let offered = Platform::ALL.into_iter().filter(|platform| platforms.contains_key(platform)).collect();
         let platforms = Arc::new(platforms);
         let store = Arc::new(self.database.clone());
-        let engine = Engine::new(store.clone(), platforms.clone(), self.clock.clone(), self.ids.clone());
+        let pages = config.public_url.clone();
+        let engine =
+            Engine::new(store.clone(), platforms.clone(), self.clock.clone(), self.ids.clone(), pages);
         let connect =
             Connect::new(store, platforms, self.clock.clone(), self.ids.clone(), config.public_url.clone());
         let wake = Arc::new(Notify::new());
@@ -136,6 +140,7 @@ impl Product {
             stop: stop.clone(),
             concurrent_rounds: config.sync.concurrent_rounds,
             mailer,
+            messenger: config.webhooks.as_ref().map(Messenger::new).transpose()?,
             live,
         }));
         let serving = serve::serve(listener, router, config.limits, self.clock.clone(), stopping.clone());

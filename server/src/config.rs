@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub limits: LimitsConfig,
     #[serde(default)]
     pub api: ApiConfig,
+    /// Without it nobody is told.
+    pub webhooks: Option<WebhooksConfig>,
     pub google: Option<GoogleConfig>,
     /// The first operator, made when there is none.
     pub operator: Option<OperatorConfig>,
@@ -157,6 +159,16 @@ impl Default for ApiConfig {
     }
 }
 
+/// Whom to tell of bookings and conflicts: the marketplace.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhooksConfig {
+    /// `https`, unless it is on this machine.
+    pub url: Url,
+    /// By which the receiver knows that it was us: `whsec_` and the base64 of 24 to 64 random bytes.
+    pub secret: SecretString,
+}
+
 impl ApiConfig {
     fn check(&self) -> anyhow::Result<()> {
         if let Some(token) = self.token.as_ref().map(|token| token.expose_secret()) {
@@ -229,6 +241,9 @@ impl Config {
             bail!("`sync.concurrent_rounds` must be at least 1");
         }
         self.api.check()?;
+        if let Some(webhooks) = &self.webhooks {
+            webhooks.check()?;
+        }
         if self.operator.as_ref().is_some_and(|operator| !operator.email.contains('@')) {
             bail!("`operator.email` is not an e-mail address");
         }
@@ -284,6 +299,23 @@ mod tests {
         assert_eq!(config.google.unwrap().api_url.as_str(), "https://www.googleapis.com/calendar/v3");
     }
 
+    const LONG: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    fn webhooks(url: &str, secret: &str) -> String {
+        format!(
+            "public_url = 'https://simone.test'\n[webhooks]\nurl = '{url}'\nsecret = '{secret}'\n[encryption]\nkeys = ['{KEY}']"
+        )
+    }
+
+    #[test]
+    fn webhooks_go_to_https_or_to_this_machine() {
+        for url in ["https://shop.test/hook", "http://127.0.0.1:9/hook", "http://localhost/", "http://[::1]/"]
+        {
+            let config = read(&webhooks(url, LONG), &[]).unwrap();
+            assert_eq!(config.webhooks.unwrap().url.as_str(), url);
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_named() {
         let with_key = |toml: &str| format!("{toml}\n[encryption]\nkeys = ['{KEY}']");
@@ -311,6 +343,15 @@ mod tests {
             (
                 with_key("public_url = 'https://simone.test'\n[api]\nrequests_per_minute = 0"),
                 "api.requests_per_minute",
+            ),
+            (webhooks("https://shop.test/hook", "whsec_AAAA"), "webhooks.secret"),
+            (webhooks("https://shop.test/hook", &"é".repeat(40)), "webhooks.secret"),
+            (webhooks("http://shop.test/hook", LONG), "webhooks.url"),
+            (webhooks("ftp://127.0.0.1/hook", LONG), "webhooks.url"),
+            (webhooks("/hook", LONG), "webhooks.url"),
+            (
+                with_key("public_url = 'https://simone.test'\n[webhooks]\nurl = 'https://shop.test/hook'"),
+                "secret",
             ),
             (
                 with_key(&format!(

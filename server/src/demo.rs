@@ -180,6 +180,7 @@ fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::R
         },
         sync: SyncConfig::default(),
         api: ApiConfig { token: Some(options.api_token.clone().into()), ..ApiConfig::default() },
+        webhooks: None,
         operator: None,
         limits: LimitsConfig::default(),
         google: Some(GoogleConfig {

@@ -53,6 +53,15 @@ pub(crate) async fn run(file: &Path) -> anyhow::Result<()> {
             database(&config, &mut report).await;
             mails(&config, &mut report).await;
             platforms(&config, &mut report).await;
+            // Nothing is sent: a receiver would take it for a message.
+            match &config.webhooks {
+                Some(webhooks) => {
+                    let host = webhooks.url.host_str().unwrap_or("it");
+                    report.well("webhooks", &format!("{host} is told of bookings and conflicts"));
+                }
+                None => report
+                    .note("webhooks", "not configured: no marketplace is told of bookings and conflicts"),
+            }
         }
         Err(error) => report.wrong("configuration", &format!("{error:#}")),
     }

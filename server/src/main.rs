@@ -16,6 +16,7 @@ mod operate;
 mod proxy;
 mod serve;
 mod tokens;
+mod webhooks;
 mod worker;
 
 use clap::Parser;

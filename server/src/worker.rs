@@ -1,8 +1,9 @@
-//! The background worker: due rounds, derivations, erasures and e-mails. It keeps no list of its own; what is due stands in
+//! The background worker: due rounds, derivations, erasures, e-mails and webhooks. It keeps no list of its own; what is due stands in
 //! the tables.
 
 use crate::live::Live;
 use crate::mail::Mailer;
+use crate::webhooks::Messenger;
 use simone_booking::Clock;
 use simone_store::Database;
 use simone_sync::engine::Engine;
@@ -32,11 +33,14 @@ pub(crate) struct Worker {
     pub stop: CancellationToken,
     pub concurrent_rounds: usize,
     pub mailer: Arc<Mailer>,
+    /// `None`: no marketplace is to be told.
+    pub messenger: Option<Messenger>,
     /// Told when something may have changed that an open page shows.
     pub live: Live,
 }
 
-/// Runs until stopped. Rounds, derivations, erasures, e-mails and pruning go their own ways: none of them waits for another.
+/// Runs until stopped. Rounds, derivations, erasures, e-mails, webhooks and pruning go their own ways: none of them waits
+/// for another.
 pub(crate) async fn run(worker: Worker) {
     let worker = Arc::new(worker);
     let rounds = TaskTracker::new();
@@ -52,6 +56,14 @@ pub(crate) async fn run(worker: Worker) {
         repeat(&worker, true, "accounts cannot be erased", || erase(&worker)),
         repeat(&worker, false, "e-mails cannot be read", || {
             crate::mail::deliver(&worker.database, &worker.mailer, worker.clock.as_ref())
+        }),
+        repeat(&worker, false, "webhooks cannot be read", || async {
+            match &worker.messenger {
+                Some(messenger) => {
+                    messenger.deliver(&worker.database, worker.clock.as_ref(), &worker.stop).await
+                }
+                None => Ok(()),
+            }
         }),
         prune(&worker),
     );

@@ -79,7 +79,7 @@ macro_rules! made_before {
     ($db:expr, $conn:ident, $provider:expr, $request:expr) => {{
         let (key, asked) = request_hashes($provider, $request);
         let known: Option<(Uuid, Vec<u8>)> = sqlx::query_as(
-            "SELECT booking_id, request_hash FROM booking_requests WHERE caller = $1 AND key_hash = $2",
+            "SELECT booking_id, request_hash FROM booking_requests WHERE caller_id = $1 AND key_hash = $2",
         )
         .bind($request.caller)
         .bind(&key)
@@ -180,8 +180,8 @@ impl Database {
             if let Some(request) = &new.request {
                 let (key, asked) = request_hashes(provider, request);
                 let noted = sqlx::query(
-                    "INSERT INTO booking_requests (caller, key_hash, request_hash, booking_id, created_at)
-                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (caller, key_hash) DO NOTHING",
+                    "INSERT INTO booking_requests (caller_id, key_hash, request_hash, booking_id, created_at)
+                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (caller_id, key_hash) DO NOTHING",
                 )
                 .bind(request.caller)
                 .bind(&key)

@@ -146,7 +146,7 @@ fn place(code: &str) -> StoreResult<Place> {
 }
 
 /// Where a booking's client is sealed.
-fn client_place<'a>(row: &'a [&'a [u8]]) -> Sealed<'a> {
+pub(crate) fn client_place<'a>(row: &'a [&'a [u8]]) -> Sealed<'a> {
     Sealed { table: "bookings", column: "client", row }
 }
 

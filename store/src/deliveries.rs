@@ -6,9 +6,12 @@ use crate::booking_mail::BookingMail;
 use crate::crypto::Place;
 use crate::database::{read, write};
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use simone_booking::id::ConflictId;
 use simone_booking::{Locale, ProviderId};
+use simone_sync::conflict;
 use simone_sync::platform::Platform;
 use simone_sync::ports::StoreResult;
 use uuid::Uuid;
@@ -38,10 +41,24 @@ pub enum EmailKind {
         platform: Platform,
         account: String,
     },
+    /// Bookings do not get into the calendar that receives them.
+    ExportsFailing {
+        platform: Platform,
+        account: String,
+    },
     /// An operator invites a provider, or somebody to be an operator too. The token is a secret.
     Invitation {
         token: String,
         operator: bool,
+    },
+    /// Bookings and calendars contradict each other: how many contradictions were found at once, and of the first of
+    /// them what it is about and when the booking begins, to be told in the provider's zone.
+    Conflicts {
+        count: usize,
+        first: ConflictId,
+        about: conflict::Kind,
+        at: DateTime<Utc>,
+        zone: Tz,
     },
     /// The account and everything in it is gone.
     Erased {

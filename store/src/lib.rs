@@ -1,6 +1,7 @@
 //! Persistence on SQLite or PostgreSQL: the implementation of the ports of the sync core, sessions, and the read
 //! models of the pages. Each query is written once and runs on both.
 
+mod api_hours;
 mod api_providers;
 pub mod api_tokens;
 mod audit;
@@ -12,6 +13,7 @@ mod booking_rows;
 mod booking_slots;
 mod bookings;
 mod choices;
+mod conflicts;
 mod connect;
 pub mod crypto;
 mod database;
@@ -21,6 +23,7 @@ mod erasure;
 mod events;
 pub mod export;
 mod export_bookings;
+mod exports;
 pub mod links;
 mod log_changes;
 mod notices;
@@ -32,6 +35,7 @@ pub mod rotation;
 mod rounds;
 pub mod sealed;
 pub mod sessions;
+mod settle;
 pub mod transfer;
 pub mod views;
 pub mod webhooks;

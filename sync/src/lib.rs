@@ -4,6 +4,7 @@
 
 pub mod bookings;
 pub mod busy;
+pub mod conflict;
 pub mod connect;
 pub mod derive;
 pub mod engine;
@@ -17,4 +18,5 @@ pub mod ports;
 pub mod recurrence;
 pub mod round;
 pub mod schedule;
+pub mod settle;
 pub mod zone;

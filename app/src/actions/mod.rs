@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod calendars;
+pub mod conflicts;
 pub mod connect;
 pub mod oversight;
 

@@ -5,6 +5,8 @@ pub mod agenda;
 pub mod appointment;
 pub mod book;
 pub mod calendars;
+pub mod conflict;
+pub mod conflicts;
 pub mod connection;
 pub mod leaving;
 pub mod login;

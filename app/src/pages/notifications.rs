@@ -9,6 +9,7 @@ use crate::texts::text;
 use leptos::prelude::*;
 use simone_booking::booking::{ChangeKind, Status};
 use simone_store::views::{Notice, StoredNotice};
+use simone_sync::conflict;
 use simone_sync::platform::Platform;
 
 #[component]
@@ -82,6 +83,11 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                     .then(|| (GOOGLE_PERMISSIONS.to_owned(), text!(lang, notices.act_google))),
             )
         }
+        Some(Notice::ExportsFailing { platform, account }) => (
+            text!(lang, notices.exports_failing, platform = platform_name(*platform)),
+            text!(lang, notices.exports_failing_text, account = account.as_str()),
+            Some((connection, text!(lang, notices.act_look))),
+        ),
         Some(Notice::Booking { booking, change, status, service, starts_at }) => {
             let service = foreign(service);
             let title = match change {
@@ -105,6 +111,21 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                 Status::Cancelled => format!("{when} {}", text!(lang, notices.booking_freed)),
             };
             (title, words, Some((format!("/agenda/bookings/{booking}"), text!(lang, notices.act_booking))))
+        }
+        Some(Notice::Conflict { conflict, about, at }) => {
+            let day = at.with_timezone(&here.zone()).date_naive();
+            let title = match about {
+                conflict::Kind::Overlap => text!(lang, notices.conflict_overlap),
+                conflict::Kind::ExportMoved => text!(lang, notices.conflict_moved),
+                conflict::Kind::ExportDeleted => text!(lang, notices.conflict_deleted),
+            };
+            let words = text!(
+                lang,
+                notices.conflict_text,
+                date = format::date(lang, day, here.today()),
+                time = format::time(*at, here.zone())
+            );
+            (title, words, Some((format!("/conflicts/{conflict}"), text!(lang, notices.act_conflict))))
         }
         None => (
             text!(lang, notices.other),

@@ -63,6 +63,15 @@ impl Caller {
         }
     }
 
+    /// The one provider whom this token reaches; `None`: all of them.
+    pub(crate) fn reach(&self) -> Option<ProviderId> {
+        self.0.reach
+    }
+
+    pub(crate) fn token(&self) -> ApiTokenId {
+        self.0.token
+    }
+
     /// As the audit table names them.
     pub(crate) fn actor(&self) -> String {
         format!("token:{}", self.0.token)

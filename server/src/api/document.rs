@@ -15,7 +15,8 @@ pub(crate) const TOKEN: &str = "token";
 #[openapi(
     info(
         title = "Simone",
-        description = "What blocks providers' slots, from their own calendars, for a marketplace.\n\nAuthenticate with \
+        description = "Providers, what they offer, what can be booked of it and what was, and what their own calendars \
+            block: for a marketplace.\n\nAuthenticate with \
             `Authorization: Bearer TOKEN`; an operator makes tokens and withdraws them. A token reaches all providers \
             or one; what it does not reach is `not_found`. Instants are in UTC (RFC 3339). Lists come in pages: pass \
             `next` as `after` until it is null. Unknown fields may come in answers; unknown parameters and fields in \
@@ -25,6 +26,9 @@ pub(crate) const TOKEN: &str = "token";
     ),
     tags(
         (name = "providers", description = "The professionals who offer services"),
+        (name = "services", description = "What they offer, and when"),
+        (name = "bookings", description = "What can be booked, and what was"),
+        (name = "conflicts", description = "Where bookings and calendars contradict each other"),
         (name = "unavailabilities", description = "What blocks their slots"),
         (name = "connections", description = "Their accounts on the platforms"),
         (name = "document", description = "This document"),
@@ -85,7 +89,8 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         ("503", "Unavailable"),
     ];
     // What names nobody concerns all.
-    shared.push(if path.contains('{') { ("404", "NotFound") } else { ("403", "Forbidden") });
+    let names_somebody = path.contains('{') || operation.responses.responses.contains_key("404");
+    shared.push(if names_somebody { ("404", "NotFound") } else { ("403", "Forbidden") });
     if operation.request_body.is_some() {
         shared.extend([("415", "UnsupportedMediaType"), ("422", "InvalidField")]);
     }

@@ -1,10 +1,12 @@
 //! What goes wrong, as the API says it: a status, a stable code, and a sentence for whoever writes the client.
 
+use super::availability::Slot;
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use simone_booking::Interval;
 use simone_sync::ports::StoreError;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,9 +29,20 @@ const LONGEST_MESSAGE: usize = 300;
 /// - `method_not_allowed`: 405: the address does not know this method.
 /// - `email_taken`: 409: another provider has this e-mail address.
 /// - `not_connected`: 409: the provider has to reconnect this account first, or is disconnecting it.
+/// - `slot_taken`: 409: the time is no longer free; `alternatives` holds the nearest ones that are.
+/// - `not_ready`: 409: a calendar of the provider is being read for the first time; nothing can be booked yet.
+/// - `idempotency_key_reused`: 409: the `Idempotency-Key` was used for another request.
+/// - `booking_cancelled`: 409: the booking is cancelled, and cannot be changed any more.
+/// - `booking_over`: 409: the appointment is over, and cannot be changed any more.
+/// - `service_withdrawn`: 409: the service is no longer offered, and cannot be changed any more.
+/// - `booking_changed`: 412: the booking no longer stands at the revision that was named.
 /// - `body_too_large`: 413: the body is larger than 64 KiB.
 /// - `unsupported_media_type`: 415: the body is not declared as `application/json`.
 /// - `invalid_field`: 422: a field of the body is missing, unknown, or has a value that cannot be used; `field` names it.
+/// - `outside_hours`: 422: the provider does not work then; `alternatives` holds the nearest times that are free.
+/// - `slot_past`: 422: the time is over.
+/// - `slot_too_soon`: 422: the time is nearer than the provider's notice.
+/// - `beyond_horizon`: 422: the time is further ahead than can be booked.
 /// - `rate_limited`: 429: too many requests with this token, or too many wrong tokens from this address.
 /// - `internal`: 500: our mistake.
 /// - `unavailable`: 503: the database is away for the moment.
@@ -47,9 +60,20 @@ pub(crate) enum Code {
     MethodNotAllowed,
     EmailTaken,
     NotConnected,
+    SlotTaken,
+    NotReady,
+    IdempotencyKeyReused,
+    BookingCancelled,
+    BookingOver,
+    ServiceWithdrawn,
+    BookingChanged,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidField,
+    OutsideHours,
+    SlotPast,
+    SlotTooSoon,
+    BeyondHorizon,
     RateLimited,
     Internal,
     Unavailable,
@@ -66,10 +90,22 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::EmailTaken | Self::NotConnected => StatusCode::CONFLICT,
+            Self::EmailTaken
+            | Self::NotConnected
+            | Self::SlotTaken
+            | Self::NotReady
+            | Self::IdempotencyKeyReused
+            | Self::BookingCancelled
+            | Self::BookingOver
+            | Self::ServiceWithdrawn => StatusCode::CONFLICT,
+            Self::BookingChanged => StatusCode::PRECONDITION_FAILED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::InvalidField => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidField
+            | Self::OutsideHours
+            | Self::SlotPast
+            | Self::SlotTooSoon
+            | Self::BeyondHorizon => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -93,6 +129,10 @@ pub(crate) struct ErrorDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub field: Option<String>,
+    /// With `slot_taken` and `outside_hours`: the nearest times that are free, in the order of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub alternatives: Option<Vec<Slot>>,
 }
 
 /// An answer that is an error.
@@ -101,6 +141,7 @@ pub(crate) struct ApiError {
     code: Code,
     message: Cow<'static, str>,
     field: Option<String>,
+    alternatives: Option<Vec<Slot>>,
     /// Seconds.
     retry_after: Option<u64>,
     cause: Option<Cause>,
@@ -108,13 +149,35 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), field: None, retry_after: None, cause: None }
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+            alternatives: None,
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// Names the field or parameter at fault.
     pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
+    }
+
+    /// Names what is free instead.
+    pub(crate) fn with_alternatives(mut self, slots: &[Interval]) -> Self {
+        self.alternatives = Some(slots.iter().copied().map(Slot::from).collect());
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    pub(crate) const fn code(&self) -> Code {
+        self.code
     }
 
     pub(crate) fn parameter(name: &str, message: impl Into<Cow<'static, str>>) -> Self {
@@ -161,10 +224,10 @@ pub(crate) struct Cause(pub(crate) Arc<StoreError>);
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { code, message, field, retry_after, cause } = self;
+        let Self { code, message, field, alternatives, retry_after, cause } = self;
         let message: String = message.chars().take(LONGEST_MESSAGE).collect();
         let field = field.map(|field| field.chars().take(LONGEST_MESSAGE).collect());
-        let body = ErrorBody { error: ErrorDetail { code, message, field } };
+        let body = ErrorBody { error: ErrorDetail { code, message, field, alternatives } };
         let mut response = (code.status(), Json(body)).into_response();
         if let Some(cause) = cause {
             response.extensions_mut().insert(cause);

@@ -40,6 +40,25 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Id<T> {
     }
 }
 
+/// The two ids in the path, the outer one first.
+#[derive(Debug)]
+pub(crate) struct Ids<A, B>(pub A, pub B);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Ids<A, B> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Ok(Path((outer, inner))) = Path::<(String, String)>::from_request_parts(parts, state).await
+        else {
+            return Err(ApiError::not_found());
+        };
+        match (outer.parse(), inner.parse()) {
+            (Ok(outer), Ok(inner)) => Ok(Self(outer, inner)),
+            _ => Err(ApiError::not_found()),
+        }
+    }
+}
+
 /// The query.
 #[derive(Debug)]
 pub(crate) struct Query(Vec<(String, String)>);
@@ -95,12 +114,7 @@ impl Query {
     /// An instant, to the microsecond.
     pub(crate) fn instant(&self, name: &str) -> Result<Option<DateTime<Utc>>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let read = DateTime::parse_from_rfc3339(value).ok().map(|at| at.to_utc().trunc_subsecs(6));
-        // The second 60 is a leap second's, and no calendar's.
-        let fits = |at: &DateTime<Utc>| {
-            at.timestamp_subsec_nanos() < 1_000_000_000 && (1900..=2200).contains(&at.year())
-        };
-        let read = read.filter(fits).ok_or_else(|| {
+        let read = instant(value).ok_or_else(|| {
             let message = "expected an instant of RFC 3339 in the years 1900 to 2200, like 2026-01-13T17:00:00Z \
                            (a `+` is written %2B)";
             ApiError::parameter(name, message)
@@ -184,8 +198,71 @@ impl Json {
             let named = ["missing field `", "unknown field `", "duplicate field `"]
                 .into_iter()
                 .find_map(|words| Some(message.strip_prefix(words)?.split_once('`')?.0.to_owned()));
-            ApiError::new(Code::InvalidField, message).at(named.unwrap_or(path))
+            ApiError::new(Code::InvalidField, message).at(place(&path, named))
         })
+    }
+}
+
+/// Where a field is: of one that is missing, `path` leads but to what it is missing in.
+fn place(path: &str, named: Option<String>) -> String {
+    match named {
+        None => path.to_owned(),
+        Some(name) if path == "." || path == name => name,
+        Some(name) if path.ends_with(&format!(".{name}")) => path.to_owned(),
+        Some(name) => format!("{path}.{name}"),
+    }
+}
+
+/// An instant, to the microsecond.
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let read = DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc().trunc_subsecs(6));
+    // The second 60 is a leap second's, and no calendar's.
+    read.filter(|at| at.timestamp_subsec_nanos() < 1_000_000_000 && (1900..=2200).contains(&at.year()))
+}
+
+/// An instant in a body.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Instant(pub DateTime<Utc>);
+
+impl TryFrom<String> for Instant {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        instant(&text).map(Self).ok_or(
+            "expected an instant of RFC 3339 in the years 1900 to 2200, with `Z` or an offset, like \
+             2026-01-13T17:00:00+01:00",
+        )
+    }
+}
+
+/// An object, and no list of its fields' values, which would be taken for one otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(std::marker::PhantomData))
+    }
+}
+
+impl<T: serde::Serialize> serde::Serialize for Object<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
     }
 }
 
@@ -282,6 +359,37 @@ mod tests {
             &long,
         ] {
             assert!(email(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_named_with_its_place() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Inner {
+            #[expect(dead_code, reason = "read to be refused")]
+            name: String,
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outer {
+            #[expect(dead_code, reason = "read to be refused")]
+            client: Object<Inner>,
+        }
+        for (body, place) in [
+            ("{}", "client"),
+            (r#"{"client": []}"#, "client"),
+            (r#"{"client": ["Marie"]}"#, "client"),
+            (r#"{"client": null}"#, "client"),
+            (r#"{"client": {}}"#, "client.name"),
+            (r#"{"client": {"name": 1}}"#, "client.name"),
+            (r#"{"client": {"name": "x", "name": "x"}}"#, "client.name"),
+            (r#"{"client": {"name": "x", "nom": "x"}}"#, "client.nom"),
+            (r#"{"nom": 1}"#, "nom"),
+        ] {
+            let kind = Some("application/json".to_owned());
+            let error = Json { kind, bytes: body.as_bytes().to_vec() }.read::<Outer>().unwrap_err();
+            assert_eq!(error.field(), Some(place), "{body}: {error:?}");
         }
     }
 

@@ -2,12 +2,18 @@
 //! and nothing of their sessions.
 
 mod auth;
+mod availability;
+mod booking_answers;
+mod bookings;
+mod conflicts;
 mod connections;
 mod cursor;
 mod document;
 mod error;
+mod hours;
 mod input;
 mod providers;
+mod services;
 mod unavailabilities;
 
 use self::error::{ApiError, Code};
@@ -24,6 +30,7 @@ use axum::routing::get;
 use simone_app::AppState;
 use simone_booking::{Clock, Ids};
 use simone_store::Database;
+use simone_sync::bookings::Bookings;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -66,6 +73,10 @@ impl Api {
         self.worker.notify_one();
     }
 
+    fn bookings(&self) -> &Bookings {
+        &self.pages.bookings
+    }
+
     fn address(&self, path: &str) -> String {
         crate::assemble::address(&self.public_url, path)
     }
@@ -97,6 +108,15 @@ fn router(api: Api) -> Router {
         .routes(routes!(providers::read, providers::change, providers::erase))
         .routes(routes!(providers::login_link))
         .routes(routes!(unavailabilities::list))
+        .routes(routes!(availability::list))
+        .routes(routes!(bookings::list, bookings::create))
+        .routes(routes!(bookings::read, bookings::change))
+        .routes(routes!(bookings::cancel))
+        .routes(routes!(bookings::confirm))
+        .routes(routes!(services::list, services::create))
+        .routes(routes!(services::read, services::replace, services::withdraw))
+        .routes(routes!(hours::read, hours::replace))
+        .routes(routes!(conflicts::list))
         .routes(routes!(connections::list))
         .routes(routes!(connections::read))
         .routes(routes!(connections::sync))

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use simone_booking::horizon::HORIZON_DAYS;
 use simone_booking::{Interval, ProviderId};
-use simone_store::views::api::{BlockRecord, Doubt, DoubtKind};
+use simone_store::views::api::{BlockRecord, Doubt, DoubtKind, ProviderRecord};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -156,6 +156,20 @@ impl From<Interval> for Stretch {
     }
 }
 
+/// When a provider's calendars were last read, the one that waits longest, and what there is to doubt.
+pub(crate) async fn doubts(
+    api: &Api,
+    provider: &ProviderRecord,
+    now: DateTime<Utc>,
+) -> Result<(Option<DateTime<Utc>>, Vec<DoubtAnswer>), ApiError> {
+    let trust = api.db.trust(provider.id, now).await?;
+    let mut doubts: Vec<DoubtAnswer> = told(trust.doubts);
+    if provider.behind {
+        doubts.push(DoubtAnswer { code: DoubtCode::Pending, connection_id: None, calendar_id: None });
+    }
+    Ok((trust.synced_at, doubts))
+}
+
 /// List what blocks a provider's slots
 ///
 /// All that overlaps the stretch asked for, whose end is exclusive. Read `reliable` and `doubts` before you offer a slot.
@@ -191,11 +205,7 @@ pub(crate) async fn list(
         return Err(ApiError::parameter("to", "expected an instant at most 100 days after `from`"));
     }
     let (limit, after) = (query.limit()?, query.after(cursor::read_at)?);
-    let trust = api.db.trust(id, now).await?;
-    let mut doubts: Vec<DoubtAnswer> = told(trust.doubts);
-    if provider.behind {
-        doubts.push(DoubtAnswer { code: DoubtCode::Pending, connection_id: None, calendar_id: None });
-    }
+    let (synced_at, doubts) = doubts(&api, &provider, now).await?;
     let asked = Interval::new(from, to);
     let rows = api.db.block_records(id, asked, provider.share_titles, after, limit + 1).await?;
     let (rows, next) = cursor::page(rows, limit, |last| cursor::at(last.interval.start, last.id.0));
@@ -205,7 +215,7 @@ pub(crate) async fn list(
         asked: asked.into(),
         known: provider.covered().map(Stretch::from),
         as_of: provider.derived_at,
-        synced_at: trust.synced_at,
+        synced_at,
         reliable: doubts.is_empty(),
         doubts,
         items: told(rows),

@@ -12,7 +12,7 @@ use simone_booking::service::Place;
 use simone_store::booking_mail::BookingMail;
 use url::Url;
 
-const fn lang(locale: Locale) -> Lang {
+pub(super) const fn lang(locale: Locale) -> Lang {
     match locale {
         Locale::Fr => Lang::fr,
         Locale::En => Lang::en,
@@ -31,7 +31,7 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// `jeudi 15 janvier, 14:30`, as the wall of `zone` has it; with the year where it is another than when this is told.
-fn moment(lang: Lang, at: DateTime<Utc>, told_at: DateTime<Utc>, zone: Tz) -> String {
+pub(super) fn moment(lang: Lang, at: DateTime<Utc>, told_at: DateTime<Utc>, zone: Tz) -> String {
     let today = told_at.with_timezone(&zone).date_naive();
     let day = format::date(lang, at.with_timezone(&zone).date_naive(), today);
     format!("{day}, {}", format::time(at, zone))

@@ -2,6 +2,7 @@
 
 mod booking;
 mod calendar;
+mod conflicts;
 mod words;
 
 pub(crate) use calendar::Calendar;

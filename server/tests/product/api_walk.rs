@@ -1,7 +1,9 @@
 //! All that the API's document names, walked: without a token, with a neighbour's, and with what nobody should send.
 
-use crate::support::api::{Answer, Api, Operation};
+use crate::support::api::{Answer, Api, Ids, Operation};
+use crate::support::bookings::{booking, open_for_booking};
 use crate::support::browser::{Browser, Consent};
+use crate::support::schema::fits;
 use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, on_both};
 use reqwest::header::{ALLOW, CONTENT_TYPE, COOKIE};
 use reqwest::{Method, StatusCode};
@@ -17,8 +19,9 @@ struct Walk {
     /// Reaches Inès alone.
     neighbour: Api,
     ines: Browser,
-    camille: String,
-    connection: String,
+    camille: Ids,
+    /// Of her service, one that is free.
+    slot: String,
 }
 
 impl Walk {
@@ -42,18 +45,41 @@ impl Walk {
         let camille = id(CAMILLE).await;
         let neighbour = stage.product.api(Some(&id("ines@simone.test").await)).await;
         let connection = stage.database.ids("calendar_connections").await.remove(0);
-        Self { api, neighbour, ines, camille, connection }
+        let (service, slots) = open_for_booking(&api, &camille).await;
+        let booking = api.post("/api/v1/bookings", booking(&camille, &service, &slots[0])).await;
+        let booking = booking.is(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
+        // What the booking sets going is over before anything is compared.
+        stage.settled().await;
+        stage.sync(ACCOUNT).await;
+        let camille = Ids { provider: camille, connection, service, booking };
+        Self { api, neighbour, ines, camille, slot: slots[9].clone() }
     }
 
     /// The address of an operation on what is Camille's.
     fn of_camille(&self, operation: &Operation) -> String {
-        operation.at(&self.camille, &self.connection)
+        operation.at(&self.camille)
+    }
+
+    fn good(&self, operation: &Operation) -> (Option<Value>, StatusCode) {
+        good(operation, &self.camille, &self.slot)
     }
 }
 
 /// A body that fits, and the status that a good request answers. Knows every operation, so that none is walked past.
-fn good(operation: &Operation) -> (Option<Value>, StatusCode) {
+fn good(operation: &Operation, ids: &Ids, slot: &str) -> (Option<Value>, StatusCode) {
     match operation.id.as_str() {
+        "createBooking" => (Some(booking(&ids.provider, &ids.service, slot)), StatusCode::CREATED),
+        "changeBooking" => (Some(json!({"client": {"instructions": "Sonnez deux fois"}})), StatusCode::OK),
+        "createService" => (Some(terms()), StatusCode::CREATED),
+        "replaceService" => (Some(terms()), StatusCode::OK),
+        "replaceHours" => {
+            let hours = json!({"weekly": {}, "exceptions": [], "notice_minutes": 60, "when_stale": "hold"});
+            (Some(hours), StatusCode::OK)
+        }
+        "cancelBooking" | "confirmBooking" | "readBooking" | "listBookings" | "listAvailability"
+        | "listServices" | "readService" | "withdrawService" | "readHours" | "listConflicts" => {
+            (None, StatusCode::OK)
+        }
         "createProvider" => (Some(json!({"name": "Ana", "email": "ana@simone.test"})), StatusCode::CREATED),
         "changeProvider" => (Some(json!({"locale": "fr"})), StatusCode::OK),
         "eraseProvider" => (None, StatusCode::ACCEPTED),
@@ -69,6 +95,23 @@ fn good(operation: &Operation) -> (Option<Value>, StatusCode) {
     }
 }
 
+fn terms() -> Value {
+    json!({
+        "name": "Massage 90min", "duration_minutes": 90, "price_cents": 9500, "buffer_before_minutes": 15,
+        "buffer_after_minutes": 15, "place": "provider", "address": "3 rue des Lilas, Paris",
+    })
+}
+
+/// In which order they do not stand in each other's way.
+fn rank(operation: &Operation) -> usize {
+    match operation.id.as_str() {
+        "replaceHours" => 1,
+        "cancelBooking" | "withdrawService" => 2,
+        "eraseProvider" => 3,
+        _ => 0,
+    }
+}
+
 async fn send(api: &Api, operation: &Operation, path: &str, body: Option<&Value>) -> Answer {
     let request = api.request(operation.method.clone(), path);
     api.send(match body {
@@ -80,7 +123,14 @@ async fn send(api: &Api, operation: &Operation, path: &str, body: Option<&Value>
 
 /// What must not change by requests that are refused. Rounds and sessions go on by themselves.
 async fn standing(stage: &Stage) -> Vec<String> {
-    let moving = ["sessions:", "api_tokens:", "calendar_sync_logs:", "calendar_connections:", "deliveries:"];
+    let moving = [
+        "sessions:",
+        "api_tokens:",
+        "calendar_sync_logs:",
+        "calendar_sync_changes:",
+        "calendar_connections:",
+        "deliveries:",
+    ];
     let mut dump = stage.database.dump().await;
     dump.retain(|row| !moving.iter().any(|table| row.starts_with(table)));
     dump.sort();
@@ -103,14 +153,16 @@ async fn all_that_is_documented_answers_and_nothing_else_does() {
         assert_eq!(ids.len(), operations.len(), "an operation's id is its own");
         assert!(walk.api.document["openapi"].as_str().unwrap().starts_with("3.1."));
         let answers = async |operation: &Operation| {
-            let (body, status) = good(operation);
+            let (body, status) = walk.good(operation);
             assert_eq!(operation.has_body(), body.is_some(), "{}", operation.id);
             let answer = send(&walk.api, operation, &walk.of_camille(operation), body.as_ref()).await;
             answer.is(status);
         };
         // There is nobody left to ask about after the last one.
-        let (last, others): (Vec<_>, Vec<_>) = operations.iter().partition(|it| it.id == "eraseProvider");
-        for operation in others {
+        let mut ordered: Vec<_> = operations.iter().collect();
+        ordered.sort_by_key(|operation| rank(operation));
+        let last = ordered.split_off(ordered.partition_point(|operation| rank(operation) < 2));
+        for operation in ordered {
             answers(operation).await;
         }
         // No address answers a method that is not documented, and each says which it does.
@@ -118,10 +170,11 @@ async fn all_that_is_documented_answers_and_nothing_else_does() {
         paths.push("/api/v1/openapi.json".to_owned());
         paths.dedup();
         for path in paths {
-            let known: Vec<_> =
-                operations.iter().filter(|it| it.path == path).map(|it| it.method.as_str()).collect();
+            let here: Vec<_> = operations.iter().filter(|it| it.path == path).collect();
+            let known: Vec<_> = here.iter().map(|it| it.method.as_str()).collect();
             let known = if known.is_empty() { vec!["GET"] } else { known };
-            let at = path.replace("{provider}", &walk.camille).replace("{connection}", &walk.connection);
+            let reading = here.iter().find(|it| it.method == Method::GET).or(here.first());
+            let at = reading.map_or(path.clone(), |operation| walk.of_camille(operation));
             for method in METHODS.into_iter().filter(|method| !known.contains(method)) {
                 let answer = walk.api.send(walk.api.request(method.parse().unwrap(), &at)).await;
                 answer.refused(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
@@ -174,7 +227,7 @@ async fn nobody_asks_without_a_token_and_a_session_is_none() {
         let session = stage.browser.cookies()["simone"].clone();
         for operation in walk.api.operations() {
             let path = walk.of_camille(&operation);
-            let (body, _) = good(&operation);
+            let (body, _) = walk.good(&operation);
             let bare = || {
                 let request = walk.api.bare(operation.method.clone(), &path);
                 body.iter().fold(request, |request, body| request.json(body))
@@ -217,31 +270,46 @@ async fn a_neighbour_s_ids_lead_nowhere_by_token_too() {
         let woken = stage.database.value("wanted", "calendar_connections").await;
         let own = stage.database.ids("providers WHERE email = 'ines@simone.test'").await.remove(0);
         for operation in walk.api.operations() {
-            let (body, _) = good(&operation);
+            let (body, _) = walk.good(&operation);
             let path = walk.of_camille(&operation);
             let answer = send(&walk.neighbour, &operation, &path, body.as_ref()).await;
-            if !operation.names_somebody() {
+            if !operation.names_somebody() && !operation.asks_for_somebody() {
                 answer.refused(StatusCode::FORBIDDEN, "forbidden");
                 continue;
             }
             answer.refused(StatusCode::NOT_FOUND, "not_found");
             // The same as for what is nobody's, with whatever body.
-            let absent =
-                send(&walk.neighbour, &operation, &operation.at(ABSENT, ABSENT), body.as_ref()).await;
+            let nobody_s = Ids::all(ABSENT);
+            let (about_nobody, _) = good(&operation, &nobody_s, &walk.slot);
+            let at = operation.at(&nobody_s);
+            let absent = send(&walk.neighbour, &operation, &at, about_nobody.as_ref()).await;
             assert_eq!(absent.body, answer.body, "{}", operation.id);
-            let nobody = send(&walk.api, &operation, &operation.at(ABSENT, ABSENT), body.as_ref()).await;
+            let nobody = send(&walk.api, &operation, &at, about_nobody.as_ref()).await;
             assert_eq!(nobody.body, answer.body, "{}", operation.id);
+            // What is hers is not to be had by one's own id either.
+            let mixed = Ids { provider: own.clone(), ..walk.camille.clone() };
+            if operation.path.contains("{service}") || about(&operation, "service") {
+                let (body, _) = good(&operation, &mixed, &walk.slot);
+                let answer = send(&walk.neighbour, &operation, &operation.at(&mixed), body.as_ref()).await;
+                answer.refused(StatusCode::NOT_FOUND, "not_found");
+            }
+            if !operation.names_somebody() {
+                continue;
+            }
             if operation.has_body() {
                 let wrong = send(&walk.neighbour, &operation, &path, Some(&json!({"name": 1}))).await;
                 assert_eq!(wrong.body, answer.body, "{}", operation.id);
             }
             for id in ["x", "0", "-1", "%00", "%ff", "..%2f..%2fproviders", "'%20OR%201=1--", "null"] {
-                let answer = send(&walk.api, &operation, &operation.at(id, id), body.as_ref()).await;
+                let path = operation.at(&Ids { service: walk.camille.service.clone(), ..Ids::all(id) });
+                let answer = send(&walk.api, &operation, &path, body.as_ref()).await;
                 answer.refused(StatusCode::NOT_FOUND, "not_found");
             }
             // One's own is there.
-            if operation.path.contains("{provider}") && operation.method == Method::GET {
-                send(&walk.neighbour, &operation, &operation.at(&own, ABSENT), None).await.is(StatusCode::OK);
+            let is_about_a_service = operation.path.contains("{service}") || about(&operation, "service");
+            if operation.path.contains("{provider}") && !is_about_a_service && operation.method == Method::GET
+            {
+                send(&walk.neighbour, &operation, &operation.at(&mixed), None).await.is(StatusCode::OK);
             }
         }
         unchanged(&before, &standing(stage).await);
@@ -262,9 +330,9 @@ async fn what_nobody_should_send_is_answered_clearly() {
         let before = standing(stage).await;
         for operation in walk.api.operations() {
             let path = walk.of_camille(&operation);
-            hostile_queries(&walk.api, &operation, &path).await;
+            hostile_queries(&walk, &operation).await;
             if operation.has_body() {
-                hostile_bodies(&walk.api, &operation, &path).await;
+                hostile_bodies(&walk, &operation, &path).await;
             }
             // A body is too large whether it is wanted or not, and whether it says so or not.
             let large = "x".repeat(64 * 1024 + 1);
@@ -281,9 +349,16 @@ async fn what_nobody_should_send_is_answered_clearly() {
     .await;
 }
 
-async fn hostile_queries(api: &Api, operation: &Operation, path: &str) {
-    let (body, _) = good(operation);
-    let ask = async |query: &str| send(api, operation, &format!("{path}?{query}"), body.as_ref()).await;
+/// Whether it asks for something of this name in its query or its body.
+fn about(operation: &Operation, name: &str) -> bool {
+    operation.id == "createBooking" || operation.parameters().iter().any(|parameter| parameter == name)
+}
+
+async fn hostile_queries(walk: &Walk, operation: &Operation) {
+    let (body, _) = walk.good(operation);
+    let ask = async |query: &str| {
+        send(&walk.api, operation, &operation.asking(&walk.camille, query), body.as_ref()).await
+    };
     let bad = StatusCode::BAD_REQUEST;
     for (query, named) in [("nonsense=1", "nonsense"), ("token=demo", "token"), ("%00=%00", "\0"), ("=", "")]
     {
@@ -316,7 +391,17 @@ async fn hostile_queries(api: &Api, operation: &Operation, path: &str) {
             ask(&format!("{name}={value}")).await.refused(bad, "invalid_parameter").naming(name);
         }
     }
-    if known.iter().any(|name| name == "from") {
+    // The longest stretch that can be asked for, in days.
+    let longest = match operation.id.as_str() {
+        "listUnavailabilities" => Some(100),
+        "listAvailability" => Some(31),
+        "listBookings" => None,
+        other => {
+            assert!(!known.iter().any(|name| name == "from"), "{other} is not known to ask for a stretch");
+            return;
+        }
+    };
+    {
         let year = |name: &str, year: &str| format!("{name}={year}-01-01T00:00:00Z");
         for (query, named) in [
             (year("from", "0000"), "from"),
@@ -328,24 +413,33 @@ async fn hostile_queries(api: &Api, operation: &Operation, path: &str) {
             ("from=2026-01-01T00:00:60Z".to_owned(), "from"),
             (format!("{}&{}", year("from", "2026"), year("to", "2026")), "to"),
             (format!("{}&{}", year("from", "2026"), year("to", "2025")), "to"),
-            (format!("{}&to=2026-04-11T00:00:01Z", year("from", "2026")), "to"),
         ] {
             ask(&query).await.refused(bad, "invalid_parameter").naming(named);
         }
         for year in [1900, 2200] {
             ask(&format!("from={year}-01-01T00:00:00Z")).await.is(StatusCode::OK);
         }
-        ask("from=2026-01-01T00:00:00Z&to=2026-04-11T00:00:00Z").await.is(StatusCode::OK);
+        let from: chrono::DateTime<chrono::Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        let stretch = |seconds: i64| {
+            let to = from + chrono::TimeDelta::seconds(seconds);
+            format!("from=2026-01-01T00:00:00Z&to={}", to.format("%Y-%m-%dT%H:%M:%SZ"))
+        };
+        let seconds = longest.unwrap_or(36_500) * 24 * 60 * 60;
+        ask(&stretch(seconds)).await.is(StatusCode::OK);
+        if longest.is_some() {
+            ask(&stretch(seconds + 1)).await.refused(bad, "invalid_parameter").naming("to");
+        }
     }
 }
 
-async fn hostile_bodies(api: &Api, operation: &Operation, path: &str) {
+async fn hostile_bodies(walk: &Walk, operation: &Operation, path: &str) {
+    let api = &walk.api;
     let raw = async |kind: Option<&str>, body: Vec<u8>| {
         let request = api.request(operation.method.clone(), path);
         let request = kind.into_iter().fold(request, |request, kind| request.header(CONTENT_TYPE, kind));
         api.send(request.body(body)).await
     };
-    let (fine, _) = good(operation);
+    let (fine, _) = walk.good(operation);
     let fine = fine.unwrap();
     for kind in [
         None,
@@ -388,9 +482,13 @@ async fn hostile_bodies(api: &Api, operation: &Operation, path: &str) {
     };
     let schema = &operation.said["requestBody"]["content"]["application/json"]["schema"];
     let schema = crate::support::schema::resolve(&api.document, schema);
-    for field in schema["properties"].as_object().unwrap().keys() {
+    for (field, said) in schema["properties"].as_object().unwrap() {
         for value in [json!(null), json!(1), json!(true), json!([]), json!({}), json!([field]), json!("")] {
-            wrong(field, value).await;
+            // A list that may be empty, a number that may be one.
+            let may_be = !value.is_string() && fits(&api.document, said, &value, field).is_ok();
+            if !may_be {
+                wrong(field, value).await;
+            }
         }
         for text in ["\0", "a\0b", "a\nb", "\u{7f}", &"x".repeat(60_000)] {
             wrong(field, json!(text)).await;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
 mod api;
+mod api_bookings;
 mod api_walk;
 mod commands;
 mod copies;
@@ -23,4 +24,5 @@ mod security;
 mod story;
 mod support;
 mod two_processes;
+mod webhooks;
 mod weight;

@@ -3,7 +3,9 @@
 mod account;
 mod agenda;
 pub mod api;
+pub mod api_conflicts;
 mod bookings;
+mod conflicts;
 mod connections;
 mod live;
 mod notices;
@@ -16,6 +18,7 @@ pub use crate::notices::Notice;
 pub use account::ZonePreview;
 pub use agenda::{Block, BlockSource};
 pub use bookings::{BookingDetails, BookingFilter};
+pub use conflicts::{BookingSide, Conflict, Conflicts, OtherSide};
 pub use connections::{Calendar, Connection, Progress, ZoneQuestion};
 pub use live::Stamp;
 pub use notices::StoredNotice;

@@ -80,6 +80,17 @@ impl Fixture {
         sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.raw).await.unwrap().rows_affected()
     }
 
+    /// An id as this database writes it.
+    pub fn id(&self, id: Uuid) -> String {
+        if self.is_sqlite() { format!("x'{}'", id.simple()) } else { format!("'{id}'") }
+    }
+
+    /// Bytes as this database writes them.
+    pub fn bytes(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if self.is_sqlite() { format!("x'{hex}'") } else { format!("'\\x{hex}'") }
+    }
+
     /// Table and column of all columns of bytes in the schema that are no ids.
     pub async fn columns_of_bytes(&self) -> Vec<(String, String)> {
         let sql = if self.is_sqlite() {
@@ -102,6 +113,20 @@ impl Fixture {
 
     fn is_sqlite(&self) -> bool {
         self.db.kind() == "sqlite"
+    }
+
+    /// An id, as this database writes it.
+    pub fn literal(&self, id: Uuid) -> String {
+        if self.is_sqlite() { format!("x'{}'", id.simple()) } else { format!("'{id}'") }
+    }
+
+    /// The ids that a statement selects, as `id`.
+    pub async fn ids(&self, sql: &str) -> Vec<Uuid> {
+        let text = if self.is_sqlite() { "hex(id)" } else { "id::text" };
+        let sql = sql.replacen("SELECT id", &format!("SELECT {text}"), 1);
+        let ids: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&self.raw).await.unwrap();
+        ids.iter().map(|id| id.parse().unwrap()).collect()
     }
 
     /// How many rows `table WHERE …` has.

@@ -23,6 +23,23 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// What requests are about.
+#[derive(Clone, Debug, Default)]
+pub struct Ids {
+    pub provider: String,
+    pub connection: String,
+    pub service: String,
+    pub booking: String,
+}
+
+impl Ids {
+    /// The same one everywhere.
+    pub fn all(id: &str) -> Self {
+        let id = || id.to_owned();
+        Self { provider: id(), connection: id(), service: id(), booking: id() }
+    }
+}
+
 /// A documented way to ask.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -62,7 +79,11 @@ impl Answer {
     /// Which names this field or parameter.
     #[track_caller]
     pub fn naming(&self, field: &str) {
-        assert_eq!(self.body["error"]["field"], field, "{}", self.body);
+        let named = self.body["error"]["field"].as_str().unwrap_or_default();
+        // Or something inside of it.
+        let is_it =
+            named.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        assert!(is_it, "{field}: {}", self.body);
     }
 }
 
@@ -122,6 +143,10 @@ impl Api {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(&body)).await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
@@ -226,15 +251,44 @@ impl Api {
 }
 
 impl Operation {
-    /// The address, with these ids in the place of the names.
-    pub fn at(&self, provider: &str, connection: &str) -> String {
-        let path = self.path.replace("{provider}", provider).replace("{connection}", connection);
+    /// The address, with these ids in the place of the names, and the parameters without which it is no request.
+    pub fn at(&self, ids: &Ids) -> String {
+        let needed = match self.id.as_str() {
+            "listAvailability" => format!("service={}", ids.service),
+            "listBookings" => format!("provider={}", ids.provider),
+            _ => return self.path_of(ids),
+        };
+        format!("{}?{needed}", self.path_of(ids))
+    }
+
+    /// The same, with a query of one's own instead of what is needed by the same name.
+    pub fn asking(&self, ids: &Ids, query: &str) -> String {
+        let whole = self.at(ids);
+        let (path, needed) = whole.split_once('?').unwrap_or((&whole, ""));
+        let name = needed.split('=').next().unwrap_or_default();
+        let is_named = query.split('&').any(|part| part.split('=').next() == Some(name));
+        if needed.is_empty() || is_named {
+            format!("{path}?{query}")
+        } else {
+            format!("{path}?{needed}&{query}")
+        }
+    }
+
+    fn path_of(&self, ids: &Ids) -> String {
+        let path = self.path.replace("{provider}", &ids.provider).replace("{connection}", &ids.connection);
+        let path = path.replace("{service}", &ids.service).replace("{booking}", &ids.booking);
         assert!(!path.contains('{'), "a name that this test does not know: {path}");
         path
     }
 
+    /// By an id in its path.
     pub fn names_somebody(&self) -> bool {
         self.path.contains('{')
+    }
+
+    /// By an id in its body or in its query.
+    pub fn asks_for_somebody(&self) -> bool {
+        matches!(self.id.as_str(), "createBooking" | "listBookings")
     }
 
     /// The names of its query parameters.

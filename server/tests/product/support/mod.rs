@@ -1,12 +1,14 @@
 //! What the tests have in common: a product, a simulator and a database of each test's own.
 
 pub mod api;
+pub mod bookings;
 pub mod browser;
 pub mod database;
 pub mod events;
 pub mod html;
 pub mod offer;
 pub mod product;
+pub mod receiver;
 pub mod schema;
 pub mod simulator;
 

@@ -99,10 +99,13 @@ fn is_of(kind: &Value, value: &Value) -> bool {
 
 fn has_format(format: &str, value: &Value) -> bool {
     match (format, value.as_str()) {
-        ("int64" | "int32", _) => value.is_i64() || value.is_u64(),
+        // Whether it may be null is said by its type.
+        ("int64" | "int32", _) => value.is_i64() || value.is_u64() || value.is_null(),
         (_, None) => true,
         ("date-time", Some(text)) => DateTime::parse_from_rfc3339(text).is_ok(),
         ("uuid", Some(text)) => text.parse::<uuid::Uuid>().is_ok(),
+        ("date", Some(text)) => text.parse::<chrono::NaiveDate>().is_ok(),
+        ("email", Some(text)) => text.contains('@'),
         ("uri", Some(text)) => text.parse::<reqwest::Url>().is_ok(),
         (other, Some(_)) => panic!("no format {other}"),
     }
