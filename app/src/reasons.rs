@@ -20,7 +20,8 @@ pub fn why(lang: Lang, because: Because) -> Option<String> {
         | Because::Birthday
         | Because::Cancelled
         | Because::NoTime
-        | Because::Beyond => return None,
+        | Because::Beyond
+        | Because::Ours => return None,
     })
 }
 
@@ -52,6 +53,7 @@ pub fn short(lang: Lang, because: Because) -> String {
         Because::Cancelled => text!(lang, why.cancelled_short),
         Because::NoTime => text!(lang, why.no_time_short),
         Because::Beyond => text!(lang, why.beyond_short),
+        Because::Ours => text!(lang, why.ours_short),
     }
 }
 

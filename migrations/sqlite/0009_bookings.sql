@@ -96,13 +96,13 @@ CREATE INDEX booking_changes_provider ON booking_changes (provider_id);
 -- A request that may be repeated, and the booking that it made.
 CREATE TABLE booking_requests (
     -- Whose key it is: a token of the API.
-    caller BLOB NOT NULL,
+    caller_id BLOB NOT NULL,
     key_hash BLOB NOT NULL,
     -- Of what was asked: the same key for something else is refused.
     request_hash BLOB NOT NULL,
     booking_id BLOB NOT NULL REFERENCES bookings ON DELETE CASCADE,
     created_at TEXT NOT NULL,
-    PRIMARY KEY (caller, key_hash)
+    PRIMARY KEY (caller_id, key_hash)
 ) WITHOUT ROWID;
 CREATE INDEX booking_requests_booking ON booking_requests (booking_id);
 CREATE INDEX booking_requests_age ON booking_requests (created_at);
@@ -122,9 +122,9 @@ ALTER TABLE calendar_connections ADD COLUMN keep_events BOOLEAN NOT NULL DEFAULT
 
 -- What tells an event of ours: its iCalendar uid, and our own marker, as far as it is of this installation.
 ALTER TABLE calendar_sync_events ADD COLUMN ical_uid TEXT;
-ALTER TABLE calendar_sync_events ADD COLUMN marker_booking BLOB;
+ALTER TABLE calendar_sync_events ADD COLUMN marker_booking_id BLOB;
 ALTER TABLE calendar_sync_events ADD COLUMN marker_name TEXT;
-CREATE INDEX calendar_sync_events_marker ON calendar_sync_events (calendar_id) WHERE marker_booking IS NOT NULL;
+CREATE INDEX calendar_sync_events_marker ON calendar_sync_events (calendar_id) WHERE marker_booking_id IS NOT NULL;
 
 -- What was last written of a booking to a connection: a row for each event.
 CREATE TABLE calendar_exported_bookings (

@@ -86,7 +86,9 @@ impl Product {
         let offered = Platform::ALL.into_iter().filter(|platform| platforms.contains_key(platform)).collect();
         let platforms = Arc::new(platforms);
         let store = Arc::new(self.database.clone());
-        let engine = Engine::new(store.clone(), platforms.clone(), self.clock.clone(), self.ids.clone());
+        let pages = config.public_url.clone();
+        let engine =
+            Engine::new(store.clone(), platforms.clone(), self.clock.clone(), self.ids.clone(), pages);
         let connect =
             Connect::new(store, platforms, self.clock.clone(), self.ids.clone(), config.public_url.clone());
         let wake = Arc::new(Notify::new());

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use rand::{Rng as _, rngs::StdRng};
 use simone_booking::Locale;
+use simone_booking::hours::{WeeklyHours, Window};
+use simone_booking::service::{Place, ServiceTerms};
 use simone_platforms::GoogleConfig;
 use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
 use simone_store::{NewOperator, NewProvider};
@@ -75,6 +77,7 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     };
     // `None`: they are there since the last time.
     product.database.add_provider(&provider, product.clock.now()).await?;
+    offer(&product).await?;
     let operator = NewOperator {
         name: OPERATOR_NAME.to_owned(),
         email: OPERATOR_EMAIL.to_owned(),
@@ -108,6 +111,52 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     let served = product.serve(&config, Some(demo), stop_signal()).await;
     simulator.stop().await;
     served
+}
+
+/// What the provider offers, and when: once, so that what is changed in the demo stays changed.
+async fn offer(product: &Product) -> anyhow::Result<()> {
+    const OFFERED: &str = "demo_offered";
+    let (database, now) = (&product.database, product.clock.now());
+    let provider = database.provider_by_email(PROVIDER_EMAIL).await?;
+    let (Some(provider), None) = (provider, database.installation(OFFERED).await?) else { return Ok(()) };
+    let at_the_clients = ServiceTerms {
+        name: "Massage 60min".to_owned(),
+        duration_minutes: 60,
+        price_cents: Some(7_000),
+        buffer_before_minutes: 15,
+        buffer_after_minutes: 15,
+        place: Place::Client,
+        address: String::new(),
+    };
+    let longer = ServiceTerms {
+        name: "Massage 90min".to_owned(),
+        duration_minutes: 90,
+        price_cents: Some(9_500),
+        ..at_the_clients.clone()
+    };
+    let at_the_practice = ServiceTerms {
+        name: "Réflexologie plantaire".to_owned(),
+        duration_minutes: 45,
+        price_cents: Some(5_000),
+        buffer_before_minutes: 0,
+        buffer_after_minutes: 15,
+        place: Place::Provider,
+        address: "12 rue des Tilleuls, 75011 Paris".to_owned(),
+    };
+    for terms in [at_the_clients, longer, at_the_practice] {
+        database.add_service(provider.id, &terms, now).await?;
+    }
+    let from = |start: (u16, u16), end: (u16, u16)| Window {
+        start: 60 * start.0 + start.1,
+        end: 60 * end.0 + end.1,
+    };
+    let weekday = vec![from((9, 0), (12, 30)), from((13, 30), (19, 0))];
+    let mut week: WeeklyHours = std::array::from_fn(|_| weekday.clone());
+    week[5] = vec![from((9, 0), (13, 0))];
+    week[6] = Vec::new();
+    database.set_weekly_hours(provider.id, &week, now).await?;
+    database.set_installation(OFFERED, "yes").await?;
+    Ok(())
 }
 
 fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::Result<Config> {

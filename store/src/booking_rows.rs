@@ -122,7 +122,7 @@ impl ServiceRow {
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct BookingRow {
-    id: Uuid,
+    pub(crate) id: Uuid,
     provider_id: Uuid,
     service_id: Uuid,
     service_name: String,

@@ -3,6 +3,7 @@
 use crate::Database;
 use crate::crypto::Place;
 use crate::database::{read, write};
+use crate::exports::exports_change;
 use crate::notices::settle_notices;
 use crate::rounds::facts_change;
 use async_trait::async_trait;
@@ -136,15 +137,15 @@ impl Choices for Database {
             if !changed {
                 return Ok(true);
             }
+            // A round that has read what is forgotten here, or only what is ours in it, must not write on.
+            sqlx::query(
+                "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = NULL
+                 WHERE id = (SELECT connection_id FROM calendars WHERE id = $1)",
+            )
+            .bind(calendar.0)
+            .execute(&mut *conn)
+            .await?;
             if !selected {
-                // A round that has read what is forgotten here must not write on, should it be selected anew.
-                sqlx::query(
-                    "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = NULL
-                     WHERE id = (SELECT connection_id FROM calendars WHERE id = $1)",
-                )
-                .bind(calendar.0)
-                .execute(&mut *conn)
-                .await?;
                 forget_events!(conn, "$1", calendar.0);
                 sqlx::query("DELETE FROM calendars WHERE id = $1 AND gone_at IS NOT NULL")
                     .bind(calendar.0)
@@ -195,6 +196,7 @@ impl Choices for Database {
         &self,
         provider: ProviderId,
         connection: ConnectionId,
+        keep_events: bool,
         now: DateTime<Utc>,
     ) -> StoreResult<bool> {
         write!(self, |conn| {
@@ -202,13 +204,14 @@ impl Choices for Database {
                 return Ok(false);
             }
             let wished = sqlx::query(
-                "UPDATE calendar_connections SET status = 'disconnecting', disconnect_requested_at = $3,
+                "UPDATE calendar_connections SET status = 'disconnecting', disconnect_requested_at = $3, keep_events = $4,
                         epoch = epoch + 1, leased_until = NULL, wanted = wanted + 1, next_sync_at = $3, failures = 0
                  WHERE id = $1 AND provider_id = $2 AND status IN ('connected', 'needs_reconnect')",
             )
             .bind(connection.0)
             .bind(provider.0)
             .bind(now)
+            .bind(keep_events)
             .execute(&mut *conn)
             .await?;
             if wished.rows_affected() == 0 {
@@ -236,6 +239,59 @@ impl Choices for Database {
             .execute(&mut *conn)
             .await?;
             audit!(self, conn, provider, "disconnect", connection, now);
+            Ok(true)
+        })
+    }
+
+    async fn set_receiving(
+        &self,
+        provider: ProviderId,
+        connection: ConnectionId,
+        calendar: Option<CalendarId>,
+        now: DateTime<Utc>,
+    ) -> StoreResult<bool> {
+        write!(self, |conn| {
+            if !facts_change!(conn, provider) {
+                return Ok(false);
+            }
+            let known: Option<Uuid> = sqlx::query_scalar(
+                "SELECT n.id FROM calendar_connections n WHERE n.id = $1 AND n.provider_id = $2
+                   AND n.status IN ('connected', 'needs_reconnect') AND ($3 IS NULL OR EXISTS (
+                    SELECT 1 FROM calendars c WHERE c.id = $3 AND c.connection_id = n.id AND c.access = 'write'
+                      AND c.gone_at IS NULL))",
+            )
+            .bind(connection.0)
+            .bind(provider.0)
+            .bind(calendar.map(|calendar| calendar.0))
+            .fetch_optional(&mut *conn)
+            .await?;
+            if known.is_none() {
+                return Ok(false);
+            }
+            exports_change!(conn, provider);
+            // The one before comes to nothing, so that there is never more than one.
+            sqlx::query(
+                "UPDATE calendars SET receives = FALSE, cursor = CASE WHEN selected THEN cursor END
+                 WHERE connection_id = $1 AND receives AND ($2 IS NULL OR id <> $2)",
+            )
+            .bind(connection.0)
+            .bind(calendar.map(|calendar| calendar.0))
+            .execute(&mut *conn)
+            .await?;
+            sqlx::query("UPDATE calendars SET receives = TRUE WHERE connection_id = $1 AND id = $2")
+                .bind(connection.0)
+                .bind(calendar.map(|calendar| calendar.0))
+                .execute(&mut *conn)
+                .await?;
+            forget_events!(
+                conn,
+                "SELECT id FROM calendars WHERE connection_id = $1 AND NOT selected AND NOT receives",
+                connection.0
+            );
+            match calendar {
+                Some(calendar) => audit!(self, conn, provider, "set_receiving", calendar, now),
+                None => audit!(self, conn, provider, "stop_receiving", connection, now),
+            }
             Ok(true)
         })
     }
@@ -371,6 +427,8 @@ impl Choices for Database {
             if set.rows_affected() == 0 {
                 return Ok(false);
             }
+            // The events of bookings name the zone too.
+            exports_change!(conn, provider);
             audit!(self, conn, provider, "set_zone", zone.name(), now);
             Ok(true)
         })

@@ -184,7 +184,8 @@ impl ConnectStore for Database {
                         access_token = excluded.access_token, access_expires_at = excluded.access_expires_at,
                         refresh_token = excluded.refresh_token, scopes = excluded.scopes,
                         epoch = calendar_connections.epoch + 1, leased_until = NULL,
-                        wanted = calendar_connections.wanted + 1, failures = 0, last_error = NULL",
+                        wanted = calendar_connections.wanted + 1, failures = 0, last_error = NULL,
+                        exports_wanted = calendar_connections.exports_wanted + 1",
             )
             .bind(connection.0)
             .bind(provider.0)

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// SQLite embedded, or PostgreSQL. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Database {
     pub(crate) pool: Pool,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) ids: Arc<Ids>,
+    /// What markers on events name this installation by. A copy of the database keeps it.
+    pub(crate) installation: Uuid,
     /// Whether a marketplace is told of bookings and conflicts.
     pub(crate) webhooks: bool,
 }
@@ -115,9 +118,27 @@ impl Database {
         } else {
             return Err(OpenError::Address);
         };
-        let database = Self { pool, keys, ids, webhooks: false };
+        let mut database = Self { pool, installation: ids.id(), keys, ids, webhooks: false };
+        database.installation = database.name_installation().await.map_err(OpenError::Prepare)?;
         database.mark_other_versions().await.map_err(OpenError::Prepare)?;
         Ok(database)
+    }
+
+    /// The id that this installation has had since its first start.
+    async fn name_installation(&self) -> StoreResult<Uuid> {
+        let proposed = self.installation.to_string();
+        let named: String = write!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO installation (name, value) VALUES ('id', $1) ON CONFLICT (name) DO NOTHING",
+            )
+            .bind(&proposed)
+            .execute(&mut *conn)
+            .await?;
+            Ok(sqlx::query_scalar("SELECT value FROM installation WHERE name = 'id'")
+                .fetch_one(&mut *conn)
+                .await?)
+        })?;
+        named.parse().map_err(|_| StoreError::Corrupt { what: "the installation's id" })
     }
 
     /// `sqlite` or `postgres`.

@@ -41,6 +41,11 @@ pub enum EmailKind {
         platform: Platform,
         account: String,
     },
+    /// Bookings do not get into the calendar that receives them.
+    ExportsFailing {
+        platform: Platform,
+        account: String,
+    },
     /// An operator invites a provider, or somebody to be an operator too. The token is a secret.
     Invitation {
         token: String,

@@ -4,6 +4,7 @@ use crate::Database;
 use crate::conflicts::conflicts_in_line;
 use crate::database::{for_update, read, write};
 use crate::events::CHUNK;
+use crate::exports::ours;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use simone_booking::{CalendarId, Horizon, Interval, ProviderId, id::UnavailabilityId};
@@ -24,6 +25,7 @@ struct EventRow {
     marks: Json<Marks>,
     unreadable: bool,
     expanded: bool,
+    ours: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -113,11 +115,23 @@ pub(crate) const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
 /// More events than this that one change touches are as well derived with all the others.
 pub(crate) const FEW: usize = 200;
 
-/// What is read of events, in a stable order: of two exceptions of one occurrence, the same one always counts. Those
-/// that are over are left out.
-const EVENTS: &str = "SELECT e.calendar_id, e.external_id, e.shape, e.marks, e.unreadable,
-                             e.expanded_at IS NOT NULL AS expanded
-                      FROM calendar_sync_events e WHERE (e.over_at IS NULL OR e.over_at >= ";
+/// What is read of a provider's events, in a stable order: of two exceptions of one occurrence, the same one always
+/// counts. Those that are over are left out.
+fn events_query<D: sqlx::Database>(provider: ProviderId, now: DateTime<Utc>) -> QueryBuilder<D>
+where
+    Uuid: sqlx::Type<D> + for<'q> sqlx::Encode<'q, D>,
+    DateTime<Utc>: sqlx::Type<D> + for<'q> sqlx::Encode<'q, D>,
+{
+    let mut query = QueryBuilder::new(concat!(
+        "SELECT e.calendar_id, e.external_id, e.shape, e.marks, e.unreadable, e.expanded_at IS NOT NULL AS expanded, ",
+        ours!(),
+        " AS ours FROM calendar_sync_events e JOIN calendars k ON k.id = e.calendar_id AND k.provider_id = "
+    ));
+    query.push_bind(provider.0);
+    query.push(" WHERE (e.over_at IS NULL OR e.over_at >= ").push_bind(dropped_before(now));
+    query.push(" OR e.held_at IS NOT NULL) AND ");
+    query
+}
 
 /// What is read of the blocks that are there.
 const BLOCKS: &str =
@@ -240,11 +254,8 @@ impl Database {
                         touched.iter().filter(|(of, _)| of == calendar).map(|(_, event)| event.as_str());
                     let ids: Vec<&str> = ids.collect();
                     for ids in ids.chunks(CHUNK) {
-                        let mut query = QueryBuilder::new(EVENTS);
-                        query
-                            .push_bind(dropped_before(now))
-                            .push(" OR e.held_at IS NOT NULL) AND e.calendar_id = ");
-                        query.push_bind(calendar).push(" AND (e.external_id IN (");
+                        let mut query = events_query(provider, now);
+                        query.push("e.calendar_id = ").push_bind(calendar).push(" AND (e.external_id IN (");
                         let mut list = query.separated(", ");
                         for id in ids {
                             list.push_bind(*id);
@@ -272,12 +283,8 @@ impl Database {
                 }
                 return Ok(Some((state, Facts { zone, calendars, events, rows })));
             }
-            let mut query = QueryBuilder::new(EVENTS);
-            query.push_bind(dropped_before(now)).push(
-                " OR e.held_at IS NOT NULL) AND e.calendar_id IN
-                    (SELECT id FROM calendars WHERE selected AND provider_id = ",
-            );
-            query.push_bind(provider.0).push(") ORDER BY e.calendar_id, e.external_id");
+            let mut query = events_query(provider, now);
+            query.push("k.selected ORDER BY e.calendar_id, e.external_id");
             let events: Vec<EventRow> = query.build_query_as().fetch_all(&mut *conn).await?;
             let mut query = QueryBuilder::new(BLOCKS);
             query.push("calendar_id IS NOT NULL AND provider_id = ").push_bind(provider.0);
@@ -399,6 +406,7 @@ fn by_calendar(calendars: Vec<(Uuid, bool, Option<String>)>, events: Vec<EventRo
             id: event.external_id,
             shape: event.shape.0,
             marks: event.marks.0,
+            ours: event.ours,
             expanded: event.expanded,
         });
     }

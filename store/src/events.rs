@@ -29,6 +29,43 @@ fn details_place<'a>(row: &'a [&'a [u8]]) -> Place<'a> {
     Place { table: "calendar_sync_events", column: "details", row }
 }
 
+/// If a pull touched events of ours, exports are looked at again. One that is listed is not gone.
+macro_rules! exports_touched {
+    ($conn:ident, $lease:expr, $events:expr) => {{
+        let events: Vec<&String> = $events.iter().collect();
+        for ids in events.chunks(CHUNK) {
+            let mut query = QueryBuilder::new(
+                "UPDATE calendar_connections SET exports_wanted = exports_wanted + 1 WHERE id = ",
+            );
+            query.push_bind($lease.connection.0);
+            query.push(
+                " AND EXISTS (SELECT 1 FROM calendar_exported_bookings x WHERE x.connection_id = ",
+            );
+            query.push_bind($lease.connection.0).push(" AND x.provider_id = ").push_bind($lease.provider.0);
+            query.push(" AND x.event_id IN (");
+            let mut list = query.separated(", ");
+            for id in ids {
+                list.push_bind(*id);
+            }
+            query.push("))");
+            let touched = query.build().persistent(false).execute(&mut *$conn).await?.rows_affected() > 0;
+            if touched {
+                sqlx::query(
+                    "UPDATE calendar_exported_bookings SET gone_at = NULL
+                     WHERE connection_id = $1 AND gone_at IS NOT NULL AND retired_at IS NULL AND EXISTS (
+                        SELECT 1 FROM calendar_sync_events e JOIN calendars c ON c.id = e.calendar_id
+                        WHERE c.connection_id = $1 AND c.external_id = calendar_exported_bookings.calendar_external_id
+                          AND e.external_id = calendar_exported_bookings.event_id)",
+                )
+                .bind($lease.connection.0)
+                .execute(&mut *$conn)
+                .await?;
+                break;
+            }
+        }
+    }};
+}
+
 #[derive(sqlx::FromRow)]
 struct KnownRow {
     external_id: String,
@@ -131,7 +168,8 @@ impl Database {
             } else {
                 check_lease!(self, conn, lease);
             }
-            let sql = for_update!(self, "SELECT cursor FROM calendars WHERE id = $1 AND selected");
+            let sql =
+                for_update!(self, "SELECT cursor FROM calendars WHERE id = $1 AND (selected OR receives)");
             let stored: Option<Option<String>> =
                 sqlx::query_scalar(sql).bind(plan.calendar.0).fetch_optional(&mut *conn).await?;
             // Unselected, or selected anew, while the platform was read.
@@ -162,9 +200,11 @@ impl Database {
             for rows in rows.chunks(CHUNK) {
                 let mut query = QueryBuilder::new(
                     "INSERT INTO calendar_sync_events (calendar_id, external_id, master_id, original_start, shape,
-                                                       marks, details, revision, changed_at, over_at) ",
+                                                       marks, details, revision, changed_at, over_at, ical_uid,
+                                                       marker_booking_id, marker_name) ",
                 );
                 query.push_values(rows, |mut values, row| {
+                    let marker = self.own_marker(row.event);
                     values
                         .push_bind(plan.calendar.0)
                         .push_bind(&row.event.id)
@@ -175,14 +215,18 @@ impl Database {
                         .push_bind(&row.details)
                         .push_bind(&row.event.revision)
                         .push_bind(row.event.updated)
-                        .push_bind(over_at(&row.event.shape));
+                        .push_bind(over_at(&row.event.shape))
+                        .push_bind(row.event.ical_uid.as_deref())
+                        .push_bind(marker.map(|(booking, _)| booking.0))
+                        .push_bind(marker.map(|(_, name)| name));
                 });
                 query.push(
                     " ON CONFLICT (calendar_id, external_id) DO UPDATE SET
                         master_id = excluded.master_id, original_start = excluded.original_start,
                         shape = excluded.shape, marks = excluded.marks, details = excluded.details,
                         revision = excluded.revision, changed_at = excluded.changed_at, over_at = excluded.over_at,
-                        unreadable = FALSE, expanded_at = NULL, stand_in = FALSE, held_at = NULL",
+                        ical_uid = excluded.ical_uid, marker_booking_id = excluded.marker_booking_id,
+                        marker_name = excluded.marker_name, unreadable = FALSE, expanded_at = NULL, stand_in = FALSE, held_at = NULL",
                 );
                 query.build().persistent(false).execute(&mut *conn).await?;
             }
@@ -196,6 +240,9 @@ impl Database {
             .bind(&plan.zone)
             .execute(&mut *conn)
             .await?;
+            if plan.changes_facts() {
+                exports_touched!(conn, lease, &plan.touched);
+            }
             record_changes!(self, conn, lease, plan, &changes, now);
             let about = format!("removals_held:{}:", plan.calendar);
             if !plan.hold.is_empty() {

@@ -13,7 +13,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 /// Rows that are read at once.
-const BATCH: i64 = 250;
+pub(crate) const BATCH: i64 = 250;
 
 /// A part of what is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,11 @@ pub enum Part {
     Calendars,
     Events,
     Unavailabilities,
+    Entered,
+    Services,
+    Hours,
+    Bookings,
+    Conflicts,
     Log,
     Changes,
     Notices,
@@ -33,12 +38,17 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order of the document.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Profile,
         Self::Connections,
         Self::Calendars,
         Self::Events,
         Self::Unavailabilities,
+        Self::Entered,
+        Self::Services,
+        Self::Hours,
+        Self::Bookings,
+        Self::Conflicts,
         Self::Log,
         Self::Changes,
         Self::Notices,
@@ -55,6 +65,11 @@ impl Part {
             Self::Calendars => "calendars",
             Self::Events => "events",
             Self::Unavailabilities => "unavailabilities",
+            Self::Entered => "entered_unavailabilities",
+            Self::Services => "services",
+            Self::Hours => "working_hours",
+            Self::Bookings => "bookings",
+            Self::Conflicts => "conflicts",
             Self::Log => "sync_log",
             Self::Changes => "sync_log_changes",
             Self::Notices => "notices",
@@ -68,9 +83,9 @@ impl Part {
 /// Where a batch ended, and the next one begins.
 #[derive(Clone, Debug, Default)]
 pub struct After {
-    id: Uuid,
+    pub(crate) id: Uuid,
     /// Of an event, whose `id` is its calendar's.
-    event: String,
+    pub(crate) event: String,
 }
 
 impl After {
@@ -222,13 +237,14 @@ macro_rules! batch {
         let rows: Vec<$row> = read!($db, |conn| Ok(sqlx::query_as($sql)
             .bind($provider.0)
             .bind($after.id)
-            .bind(BATCH)
+            .bind($crate::export::BATCH)
             .fetch_all(&mut *conn)
             .await?))?;
-        let last = rows.last().map(|row| After { id: row.id, event: String::new() });
+        let last = rows.last().map(|row| $crate::export::After { id: row.id, event: String::new() });
         (rows, last)
     }};
 }
+pub(crate) use batch;
 
 impl Database {
     /// The rows of a part after the ones that were read before, and where they end; `None`: that was the last of them.
@@ -327,6 +343,11 @@ impl Database {
                 });
                 (rows.collect(), last)
             }
+            Part::Entered => self.export_entered(provider, after).await?,
+            Part::Services => self.export_services(provider, after).await?,
+            Part::Hours => self.export_hours(provider).await?,
+            Part::Bookings => self.export_bookings(provider, after).await?,
+            Part::Conflicts => self.export_conflicts(provider, after).await?,
             Part::Log => {
                 let (rows, last) = batch!(
                     self,

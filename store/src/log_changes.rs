@@ -54,9 +54,13 @@ impl Database {
         let counts = plan.counts;
         let all = counts.added + counts.changed + counts.removed + counts.held;
         let changes = Changes { more: all.saturating_sub(entries.len()), entries };
-        let plain = serde_json::to_vec(&changes).expect("changes are plain values");
+        Ok(Some(self.seal_changes(&changes)))
+    }
+
+    pub(crate) fn seal_changes(&self, changes: &Changes) -> SealedChanges {
+        let plain = serde_json::to_vec(changes).expect("changes are plain values");
         let id: Uuid = self.ids.id();
-        Ok(Some(SealedChanges { id, sealed: self.keys.seal(changes_place(&[id.as_bytes()]), &plain) }))
+        SealedChanges { id, sealed: self.keys.seal(changes_place(&[id.as_bytes()]), &plain) }
     }
 
     /// The calendar's switch "also block free events", and what is stored of the events that a plan notes.
@@ -100,47 +104,60 @@ impl Database {
     }
 }
 
-/// Writes what a pull changed: into the row of the log that its round's end completes, which is made if it is not there.
-/// A round that is cut off before its end leaves that row as it is.
+/// Writes what a pull changed, or an export: into the row of the log that its round's end completes, which is made if it
+/// is not there. A round that is cut off before its end leaves that row as it is.
 macro_rules! record_changes {
+    ($db:expr, $conn:ident, $lease:expr, exported, $changes:expr, $now:expr) => {
+        // Of no calendar: where it stands, its booking tells.
+        record_changes!(@row $db, $conn, $lease, Counts::default(), 1_i64, "export", Uuid::nil(), $changes, $now);
+    };
     ($db:expr, $conn:ident, $lease:expr, $plan:expr, $changes:expr, $now:expr) => {
         if let Some(changes) = $changes {
-            let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-            let log: uuid::Uuid = sqlx::query_scalar(
-                "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, epoch, started_at, ended_at, rounds,
-                        outcome, added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
-                 VALUES ($1, $2, $3, $4, $5, $5, 1, $6, $7, $8, $9, $10, 0, 0, 0, 0, 0)
-                 ON CONFLICT (connection_id, epoch) DO UPDATE SET ended_at = excluded.ended_at,
-                        added = calendar_sync_logs.added + excluded.added,
-                        changed = calendar_sync_logs.changed + excluded.changed,
-                        removed = calendar_sync_logs.removed + excluded.removed,
-                        held = calendar_sync_logs.held + excluded.held
-                 RETURNING id",
-            )
-            .bind($db.ids.id::<uuid::Uuid>())
-            .bind($lease.connection.0)
-            .bind($lease.provider.0)
-            .bind($lease.epoch)
-            .bind($now)
-            .bind(simone_sync::round::Outcome::Unfinished.code())
-            .bind(count($plan.counts.added))
-            .bind(count($plan.counts.changed))
-            .bind(count($plan.counts.removed))
-            .bind(count($plan.counts.held))
-            .fetch_one(&mut *$conn)
-            .await?;
-            sqlx::query(
-                "INSERT INTO calendar_sync_changes (id, log_id, provider_id, calendar_id, changes)
-                 VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(changes.id)
-            .bind(log)
-            .bind($lease.provider.0)
-            .bind($plan.calendar.0)
-            .bind(&changes.sealed)
-            .execute(&mut *$conn)
-            .await?;
+            let counts = $plan.counts;
+            record_changes!(@row $db, $conn, $lease, counts, 0_i64, "pull", $plan.calendar.0, changes, $now);
         }
     };
+    (@row $db:expr, $conn:ident, $lease:expr, $counts:expr, $exported:expr, $kind:literal, $calendar:expr,
+     $changes:expr, $now:expr) => {{
+        let counts = $counts;
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let log: uuid::Uuid = sqlx::query_scalar(
+            "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, epoch, started_at, ended_at, rounds,
+                    outcome, added, changed, removed, held, exported, requests, refreshes, duration_ms, delays, delay_ms)
+             VALUES ($1, $2, $3, $4, $5, $5, 1, $6, $7, $8, $9, $10, $11, 0, 0, 0, 0, 0)
+             ON CONFLICT (connection_id, epoch) DO UPDATE SET ended_at = excluded.ended_at,
+                    added = calendar_sync_logs.added + excluded.added,
+                    changed = calendar_sync_logs.changed + excluded.changed,
+                    removed = calendar_sync_logs.removed + excluded.removed,
+                    held = calendar_sync_logs.held + excluded.held,
+                    exported = calendar_sync_logs.exported + excluded.exported
+             RETURNING id",
+        )
+        .bind($db.ids.id::<uuid::Uuid>())
+        .bind($lease.connection.0)
+        .bind($lease.provider.0)
+        .bind($lease.epoch)
+        .bind($now)
+        .bind(simone_sync::round::Outcome::Unfinished.code())
+        .bind(count(counts.added))
+        .bind(count(counts.changed))
+        .bind(count(counts.removed))
+        .bind(count(counts.held))
+        .bind($exported)
+        .fetch_one(&mut *$conn)
+        .await?;
+        sqlx::query(
+            "INSERT INTO calendar_sync_changes (id, log_id, provider_id, calendar_id, kind, changes)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind($changes.id)
+        .bind(log)
+        .bind($lease.provider.0)
+        .bind($calendar)
+        .bind($kind)
+        .bind(&$changes.sealed)
+        .execute(&mut *$conn)
+        .await?;
+    }};
 }
 pub(crate) use record_changes;

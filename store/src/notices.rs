@@ -20,6 +20,8 @@ pub enum Notice {
     UnreadableSeries { calendar: CalendarId, event: String },
     /// The platform could not be reached to end the grant: what remains there is to be withdrawn there.
     DisconnectAbandoned { platform: Platform, account: String },
+    /// Bookings do not get into the calendar that receives them.
+    ExportsFailing { platform: Platform, account: String },
     /// A booking and a calendar contradict each other. `at`: when the booking begins.
     Conflict { conflict: ConflictId, about: conflict::Kind, at: DateTime<Utc> },
     /// Somebody else made or changed a booking, which stands so now. Names no client: what they are told is not sealed.
@@ -39,6 +41,7 @@ impl Notice {
             Self::RemovalsHeld { .. } => "removals_held",
             Self::UnreadableSeries { .. } => "unreadable_series",
             Self::DisconnectAbandoned { .. } => "disconnect_abandoned",
+            Self::ExportsFailing { .. } => "exports_failing",
             Self::Conflict { .. } => "conflict",
             Self::Booking { .. } => "booking",
         }

@@ -2,18 +2,19 @@
 
 use crate::database::{for_update, read, write, write_one};
 use crate::deliveries::{EmailKind, enqueue};
-use crate::notices::{Notice, tell};
+use crate::notices::{Notice, settle_notices, tell};
 use crate::{Database, crypto::Place};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use simone_booking::{CalendarId, ConnectionId, ProviderId, id::SyncLogId};
+use simone_booking::{CalendarId, ConnectionId, Interval, ProviderId, id::SyncLogId};
 use simone_sync::event::ObservedEvent;
+use simone_sync::export::{Content, ExportKey};
 use simone_sync::import::PullPlan;
-use simone_sync::platform::RemoteCalendar;
+use simone_sync::platform::{Access, RemoteCalendar};
 use simone_sync::ports::{
-    Derived, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, Status, StoreError,
-    StoreResult, Tokens, UnreadableSeries,
+    Derived, ExportInput, Gone, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, Status,
+    StoreError, StoreResult, Tokens, UnreadableSeries, Write,
 };
 use simone_sync::round::{Outcome, RoundReport};
 use simone_sync::schedule::{DISCONNECT_PATIENCE, LEASE_RESERVE};
@@ -134,6 +135,8 @@ struct InputRow {
     disconnect_requested_at: Option<DateTime<Utc>>,
     failures: i64,
     account_shared: bool,
+    exports_pending: bool,
+    keep_events: bool,
     #[sqlx(flatten)]
     target: TargetRow,
     unreadable: bool,
@@ -147,6 +150,7 @@ struct TargetRow {
     time_zone: Option<String>,
     synced_at: Option<DateTime<Utc>>,
     sound: bool,
+    selected: bool,
 }
 
 impl TargetRow {
@@ -156,6 +160,7 @@ impl TargetRow {
             external_id: self.external_id?,
             cursor: self.cursor,
             zone: self.time_zone,
+            selected: self.selected,
             settled_at: self.synced_at.filter(|_| self.sound),
         })
     }
@@ -308,11 +313,12 @@ impl RoundStore for Database {
                             AND o.account_id = n.account_id AND o.id <> n.id AND o.status = 'connected')
                         AS account_shared,
                     c.id AS calendar_id, c.external_id, c.cursor, c.time_zone,
-                    c.synced_at, c.last_error IS NULL AS sound,
+                    c.synced_at, c.last_error IS NULL AS sound, COALESCE(c.selected, FALSE) AS selected,
+                    n.exports_wanted > n.exports_done AS exports_pending, n.keep_events,
                     EXISTS (SELECT 1 FROM calendar_sync_events e WHERE e.calendar_id = c.id AND e.unreadable)
                         AS unreadable
              FROM calendar_connections n
-             LEFT JOIN calendars c ON c.connection_id = n.id AND c.selected AND c.gone_at IS NULL
+             LEFT JOIN calendars c ON c.connection_id = n.id AND (c.selected OR c.receives) AND c.gone_at IS NULL
              WHERE n.id = $1 AND n.epoch = $2 ORDER BY c.is_primary DESC, c.id"
         )
         .bind(lease.connection.0)
@@ -348,6 +354,8 @@ impl RoundStore for Database {
             account_shared: row.account_shared,
             failures: row.failures,
             targets,
+            exports_pending: row.exports_pending,
+            keep_events: row.keep_events,
             unreadable,
         })
     }
@@ -440,13 +448,13 @@ impl RoundStore for Database {
                 let known: HashMap<&str, &CalendarRow> =
                     rows.iter().map(|row| (row.external_id.as_str(), row)).collect();
                 for remote in &listed {
-                    // A first list: the primary calendar is imported at once.
+                    // A first list: the primary calendar is imported at once, and receives bookings.
                     let id =
                         known.get(remote.id.as_str()).map_or_else(|| self.ids.id(), |row| CalendarId(row.id));
                     sqlx::query(
                         "INSERT INTO calendars (id, connection_id, provider_id, external_id, name, color, access,
-                                                time_zone, is_primary, selected, created_at)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                                time_zone, is_primary, selected, receives, created_at)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                          ON CONFLICT (connection_id, external_id) DO UPDATE SET
                              name = excluded.name, color = excluded.color, access = excluded.access,
                              time_zone = excluded.time_zone, is_primary = excluded.is_primary, gone_at = NULL,
@@ -462,6 +470,7 @@ impl RoundStore for Database {
                     .bind(&remote.zone)
                     .bind(remote.primary)
                     .bind(known.is_empty() && remote.primary)
+                    .bind(known.is_empty() && remote.primary && remote.access == Access::Write)
                     .bind(now)
                     .execute(&mut *conn)
                     .await?;
@@ -488,9 +497,9 @@ impl RoundStore for Database {
     async fn pull_targets(&self, lease: &Lease) -> StoreResult<Vec<PullTarget>> {
         let rows: Vec<TargetRow> = read!(self, |conn| {
             Ok(sqlx::query_as(
-            "SELECT id AS calendar_id, external_id, cursor, time_zone, synced_at, last_error IS NULL AS sound
+            "SELECT id AS calendar_id, external_id, cursor, time_zone, synced_at, last_error IS NULL AS sound, selected
              FROM calendars
-             WHERE connection_id = $1 AND selected AND gone_at IS NULL ORDER BY is_primary DESC, id"
+             WHERE connection_id = $1 AND (selected OR receives) AND gone_at IS NULL ORDER BY is_primary DESC, id"
         )
         .bind(lease.connection.0)
         .fetch_all(&mut *conn)
@@ -582,6 +591,75 @@ impl RoundStore for Database {
         self.write_stand_ins(lease, series, instances, now).await
     }
 
+    async fn note_pulled(&self, lease: &Lease, pulled_from: DateTime<Utc>) -> StoreResult<()> {
+        write!(self, |conn| {
+            sqlx::query("UPDATE calendar_connections SET pulled_at = $3 WHERE id = $1 AND epoch = $2")
+                .bind(lease.connection.0)
+                .bind(lease.epoch)
+                .bind(pulled_from)
+                .execute(&mut *conn)
+                .await?;
+            Ok(())
+        })
+    }
+
+    async fn export_input(&self, lease: &Lease, now: DateTime<Utc>) -> StoreResult<Option<ExportInput>> {
+        self.read_export_input(lease, now).await
+    }
+
+    async fn begin_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        calendar: &str,
+        name: &str,
+        id: Option<&str>,
+    ) -> StoreResult<()> {
+        self.write_intent(lease, key, calendar, name, id).await
+    }
+
+    async fn record_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        write: Write,
+        content: &Content,
+        event: &ObservedEvent,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.write_export(lease, key, write, content, event, now).await
+    }
+
+    async fn record_seen(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        adopted: Option<Interval>,
+        event: &ObservedEvent,
+    ) -> StoreResult<()> {
+        self.write_seen(lease, key, adopted, event).await
+    }
+
+    async fn record_gone(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        gone: Gone,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.write_gone(lease, key, gone, now).await
+    }
+
+    async fn note_export_failure(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        code: &str,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.write_export_failure(lease, key, code, now).await
+    }
+
     async fn finish_disconnect(&self, lease: &Lease, abandoned: bool, now: DateTime<Utc>) -> StoreResult<()> {
         write!(self, |conn| {
             let finished: Option<(String,)> = sqlx::query_as(
@@ -611,7 +689,7 @@ impl RoundStore for Database {
     async fn end_round(&self, lease: &Lease, report: &RoundReport) -> StoreResult<()> {
         let ok = !report.outcome.is_failure();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let idle = report.outcome == Outcome::Ok && report.counts.is_zero();
+        let idle = report.outcome == Outcome::Ok && report.counts.is_zero() && report.exports.done == 0;
         let duration = (report.ended_at - report.started_at).num_milliseconds().max(0);
         let today: NaiveDate = report.ended_at.date_naive();
         let idle_log: SyncLogId = self.ids.id();
@@ -631,7 +709,8 @@ impl RoundStore for Database {
                         idle_rounds = CASE WHEN $11 THEN idle_rounds + 1 ELSE 0 END,
                         idle_requests = CASE WHEN $11 THEN idle_requests + $10 ELSE 0 END,
                         idle_refreshes = CASE WHEN $11 THEN idle_refreshes + $13 ELSE 0 END,
-                        idle_duration_ms = CASE WHEN $11 THEN idle_duration_ms + $14 ELSE 0 END
+                        idle_duration_ms = CASE WHEN $11 THEN idle_duration_ms + $14 ELSE 0 END,
+                        pulled_at = COALESCE($16, pulled_at), exports_done = COALESCE($17, exports_done)
                      WHERE id = $1 AND epoch = $2",
                 )
                 .bind(lease.connection.0)
@@ -649,6 +728,8 @@ impl RoundStore for Database {
                 .bind(report.refreshes)
                 .bind(duration)
                 .bind(idle_log.0)
+                .bind(report.pulled_from)
+                .bind(report.exports.covered)
                 .execute($executor)
             };
         }
@@ -687,12 +768,14 @@ impl RoundStore for Database {
                 // What its pulls changed stands there already, counted.
                 sqlx::query(
                     "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
-                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms, epoch)
-                     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms, epoch,
+                            export_failures)
+                     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
                      ON CONFLICT (connection_id, epoch) DO UPDATE SET started_at = excluded.started_at,
                             ended_at = excluded.ended_at, outcome = excluded.outcome, requests = excluded.requests,
                             refreshes = excluded.refreshes, duration_ms = excluded.duration_ms,
-                            delays = excluded.delays, delay_ms = excluded.delay_ms",
+                            delays = excluded.delays, delay_ms = excluded.delay_ms,
+                            export_failures = excluded.export_failures",
                 )
                 .bind(log.0)
                 .bind(lease.connection.0)
@@ -710,8 +793,13 @@ impl RoundStore for Database {
                 .bind(count(report.delays.0))
                 .bind(report.delays.1)
                 .bind(lease.epoch)
+                .bind(count(report.exports.failed))
                 .execute(&mut *conn)
                 .await?;
+                if report.exports.covered.is_some() {
+                    let about = format!("exports_failing:{}:", lease.connection);
+                    settle_notices!(conn, lease.provider, &about, report.ended_at);
+                }
             }
             end!(&mut *conn).await?;
             if let Some(not_before) = report.not_before {

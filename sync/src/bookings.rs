@@ -51,13 +51,20 @@ pub struct NewBooking {
 }
 
 /// What makes the repetition of a request the same request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RequestKey {
     /// Whose key it is: a token of the API.
     pub caller: Uuid,
     pub key: String,
     /// Whatever was asked, in a stable form: the same key for something else is refused. Stored as a digest.
     pub asked: String,
+}
+
+impl std::fmt::Debug for RequestKey {
+    /// What was asked is of a client.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RequestKey({})", self.caller)
+    }
 }
 
 /// Why a booking is not made or changed.
@@ -314,3 +321,6 @@ impl Bookings {
 pub fn is_held(policy: StalePolicy, certainty: Certainty, rules: Rules) -> bool {
     policy == StalePolicy::Hold && certainty == Certainty::Stale && rules == Rules::Offered
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,10 +40,12 @@ pub enum Because {
     NoTime,
     /// Free as yet: it begins after the horizon.
     Beyond,
+    /// Free: it is a booking of ours, which takes its time by itself.
+    Ours,
 }
 
 impl Because {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Busy,
         Self::Tentative,
         Self::Unanswered,
@@ -56,6 +58,7 @@ impl Because {
         Self::Cancelled,
         Self::NoTime,
         Self::Beyond,
+        Self::Ours,
     ];
 
     /// As it stands in the database and in addresses.
@@ -73,6 +76,7 @@ impl Because {
             Self::Cancelled => "cancelled",
             Self::NoTime => "no_time",
             Self::Beyond => "beyond",
+            Self::Ours => "ours",
         }
     }
 

@@ -32,6 +32,8 @@ pub struct EventFacts {
     pub id: String,
     pub shape: Shape,
     pub marks: Marks,
+    /// An export of ours, not an event of the provider's.
+    pub ours: bool,
     /// Of a series whose rule cannot be read: the platform has expanded it since it was last told, so that its
     /// exceptions are all its occurrences.
     pub expanded: bool,

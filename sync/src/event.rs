@@ -3,6 +3,7 @@
 use crate::export::Marker;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use simone_booking::Interval;
 use std::fmt;
 use std::str::FromStr;
 
@@ -107,6 +108,14 @@ impl Shape {
         match self {
             Self::Exception { master, .. } => Some(master),
             Self::Single { .. } | Self::Master { .. } => None,
+        }
+    }
+
+    /// When it is, if it happens once and at a time.
+    pub const fn single(&self) -> Option<Interval> {
+        match self {
+            Self::Single { span: Span::Timed { start, end } } => Some(Interval::new(*start, *end)),
+            _ => None,
         }
     }
 }

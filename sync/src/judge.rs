@@ -154,7 +154,11 @@ impl<'a> Judge<'a> {
         shown: &'a EventFacts,
         span: &Span,
     ) -> Option<Judged<'a>> {
-        let marks = busy::verdict(&shown.marks, self.calendar.block_free);
+        let marks = if shown.ours {
+            Verdict::Free(Because::Ours)
+        } else {
+            busy::verdict(&shown.marks, self.calendar.block_free)
+        };
         let unless_free = |because| if marks.blocks() { Verdict::Free(because) } else { marks };
         let (interval, verdict) = match busy::interval(span, self.provider_zone) {
             Some(interval) if interval.overlaps(&self.horizon) => (interval, marks),

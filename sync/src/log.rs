@@ -7,6 +7,7 @@ use crate::judge::slot_span;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use simone_booking::Interval;
 
 /// The log keeps this many events of one pull; of the rest it knows how many there were.
 pub const KEPT_ENTRIES: usize = 200;
@@ -129,6 +130,21 @@ pub fn entry(noted: &Noted, own: Option<&Stored>, master: Option<&Stored>, block
     };
     let released = noted.kind == Kind::Changed && own.is_some_and(|stored| stored.held);
     Entry { kind: noted.kind, before, after, rule_changed, released }
+}
+
+/// Of a booking's event that we wrote: title and times, as they were and as they are.
+pub fn export_entry(
+    kind: Kind,
+    before: Option<(String, Interval)>,
+    after: Option<(String, Interval)>,
+) -> Entry {
+    let sight = |(title, interval): (String, Interval)| Sight {
+        title: title.chars().take(TITLE_LETTERS).collect(),
+        span: Some(Span::Timed { start: interval.start, end: interval.end }),
+        repeats: false,
+        because: busy::Because::Ours.code().to_owned(),
+    };
+    Entry { kind, before: before.map(sight), after: after.map(sight), rule_changed: false, released: false }
 }
 
 fn sight(shape: &Shape, marks: &Marks, details: &Details, block_free: bool) -> Sight {

@@ -4,6 +4,7 @@
 //! of another one is "not found".
 
 use crate::event::{ObservedEvent, OriginalStart};
+use crate::export::{Content, ExportKey, Written};
 use crate::import::PullPlan;
 use crate::platform::{Account, Platform, RemoteCalendar};
 use crate::round::RoundReport;
@@ -11,8 +12,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use secrecy::SecretString;
-use simone_booking::{CalendarId, ConnectionId, Locale, ProviderId, id::UnavailabilityId};
+use simone_booking::booking::Booking;
+use simone_booking::{CalendarId, ConnectionId, Interval, Locale, ProviderId, id::UnavailabilityId};
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -106,8 +109,12 @@ pub struct RoundInput {
     pub account_shared: bool,
     /// Failed rounds since the last good one.
     pub failures: i64,
-    /// The selected calendars that are not gone.
+    /// The calendars that are selected or receive bookings, and are not gone.
     pub targets: Vec<PullTarget>,
+    /// Whether something that exports depend on has changed since they were last all performed.
+    pub exports_pending: bool,
+    /// At a disconnect: the provider keeps the events of what is to come.
+    pub keep_events: bool,
     /// Whether any of them holds a series whose rule cannot be read here.
     pub unreadable: bool,
 }
@@ -125,6 +132,8 @@ pub struct Progress {
 pub struct PullTarget {
     pub calendar: CalendarId,
     pub external_id: String,
+    /// `false`: it only receives bookings.
+    pub selected: bool,
     pub cursor: Option<String>,
     /// The calendar's zone, as the platform last named it.
     pub zone: Option<String>,
@@ -151,6 +160,41 @@ pub struct UnreadableSeries {
     pub calendar: CalendarId,
     pub calendar_external_id: String,
     pub master: String,
+}
+
+/// What the exports of a connection are decided from.
+#[derive(Debug)]
+pub struct ExportInput {
+    pub installation: Uuid,
+    /// The wishes that this covers.
+    pub wanted: i64,
+    /// The platform's id of the calendar that receives bookings.
+    pub receiving: Option<String>,
+    pub zone: Tz,
+    pub locale: Locale,
+    /// Confirmed, and not over; with the address of the service, if it is at the provider's.
+    pub bookings: Vec<(Booking, String)>,
+    pub written: Vec<Written>,
+    /// By name: when another connection of the provider, to the same platform, last wrote that an event is.
+    pub elsewhere: HashMap<String, Interval>,
+}
+
+/// How an event of ours was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    Created,
+    Updated,
+}
+
+/// Why an event of ours is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// We deleted it.
+    Deleted,
+    /// Someone else did.
+    Found,
+    /// Its name was used up before: another generation takes its place.
+    UsedUp,
 }
 
 /// What became of a derivation.
@@ -256,6 +300,62 @@ pub trait RoundStore: Send + Sync {
         lease: &Lease,
         series: &UnreadableSeries,
         instances: Option<&[ObservedEvent]>,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()>;
+
+    /// Notes that the blocks follow from a pull that began then, for who waits for it.
+    async fn note_pulled(&self, lease: &Lease, pulled_from: DateTime<Utc>) -> StoreResult<()>;
+
+    /// What the exports are decided from; `None` when nothing that they depend on has changed since they were all
+    /// performed, unless the connection is being disconnected.
+    async fn export_input(&self, lease: &Lease, now: DateTime<Utc>) -> StoreResult<Option<ExportInput>>;
+
+    /// Notes that an event is about to be made, before it is: `id` as far as the platform lets us choose it.
+    async fn begin_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        calendar: &str,
+        name: &str,
+        id: Option<&str>,
+    ) -> StoreResult<()>;
+
+    /// What was written, and the event as the platform answered with it.
+    #[expect(clippy::too_many_arguments, reason = "the facts of a write")]
+    async fn record_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        write: Write,
+        content: &Content,
+        event: &ObservedEvent,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()>;
+
+    /// An event of ours was read. `adopted`: it is found to have been made, at these times as far as is known.
+    async fn record_seen(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        adopted: Option<Interval>,
+        event: &ObservedEvent,
+    ) -> StoreResult<()>;
+
+    /// An event of ours is not there.
+    async fn record_gone(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        gone: Gone,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()>;
+
+    /// Why an event could not be brought in line.
+    async fn note_export_failure(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        code: &str,
         now: DateTime<Utc>,
     ) -> StoreResult<()>;
 
@@ -370,11 +470,22 @@ pub trait Choices: Send + Sync {
     ) -> StoreResult<bool>;
 
     /// Records the wish to disconnect. The blocks, and what is stored of the events, go at once; a running round
-    /// is overtaken; the grant is revoked by a round of its own.
+    /// is overtaken; a round of its own removes our events of what is to come, unless they are to be kept, and revokes
+    /// the grant.
     async fn disconnect(
         &self,
         provider: ProviderId,
         connection: ConnectionId,
+        keep_events: bool,
+        now: DateTime<Utc>,
+    ) -> StoreResult<bool>;
+
+    /// Chooses which calendar of a connection receives bookings, one that can be written; `None`: none does.
+    async fn set_receiving(
+        &self,
+        provider: ProviderId,
+        connection: ConnectionId,
+        calendar: Option<CalendarId>,
         now: DateTime<Utc>,
     ) -> StoreResult<bool>;
 

@@ -77,6 +77,17 @@ pub struct Advance {
     pub to: String,
 }
 
+/// What a round wrote to the platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exports {
+    /// Events made, changed and deleted.
+    pub done: usize,
+    /// Bookings that could not be brought in line: they are tried again.
+    pub failed: usize,
+    /// What was wanted when all that was left to do began; `None` when some of it was not done.
+    pub covered: Option<i64>,
+}
+
 /// What a round did, for the log and the schedule.
 #[derive(Clone, Debug)]
 pub struct RoundReport {
@@ -92,6 +103,9 @@ pub struct RoundReport {
     /// Cursors that move on and bring nothing. They are written with the end of the round, which a round in which
     /// nothing happened writes anyway; if it is never written, the next pull asks for the same nothing again.
     pub advances: Vec<Advance>,
+    /// When its pull of all calendars began, if that was derived from.
+    pub pulled_from: Option<DateTime<Utc>>,
+    pub exports: Exports,
     /// When the next round is planned.
     pub next_sync_at: DateTime<Utc>,
     /// The platform asked this account to wait until then.

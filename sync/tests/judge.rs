@@ -30,7 +30,7 @@ fn days(day: i64, length: i64) -> Span {
 }
 
 fn event(id: &str, shape: Shape, marks: Marks) -> EventFacts {
-    EventFacts { id: id.to_owned(), shape, marks, expanded: false }
+    EventFacts { id: id.to_owned(), shape, marks, ours: false, expanded: false }
 }
 
 fn calendar(events: Vec<EventFacts>, block_free: bool) -> CalendarFacts {

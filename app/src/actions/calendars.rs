@@ -51,11 +51,14 @@ pub async fn sync_now(connection: ConnectionId, back: Option<String>) -> Result<
 
 /// Records the wish to disconnect.
 #[server(prefix = "/actions", endpoint = "disconnect")]
-pub async fn disconnect(connection: ConnectionId) -> Result<(), ServerFnError> {
+pub async fn disconnect(
+    connection: ConnectionId,
+    #[server(default)] keep_events: bool,
+) -> Result<(), ServerFnError> {
     let here = here()?;
     let outcome = async {
         let Some(before) = self::connection(&here, connection).await? else { return Ok(Flash::Missing) };
-        if !here.state.db.disconnect(here.provider_id(), connection, here.now).await? {
+        if !here.state.db.disconnect(here.provider_id(), connection, keep_events, here.now).await? {
             return Ok(Flash::Missing);
         }
         settled(&here.state, here.provider_id()).await?;

@@ -83,6 +83,11 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                     .then(|| (GOOGLE_PERMISSIONS.to_owned(), text!(lang, notices.act_google))),
             )
         }
+        Some(Notice::ExportsFailing { platform, account }) => (
+            text!(lang, notices.exports_failing, platform = platform_name(*platform)),
+            text!(lang, notices.exports_failing_text, account = account.as_str()),
+            Some((connection, text!(lang, notices.act_look))),
+        ),
         Some(Notice::Booking { booking, change, status, service, starts_at }) => {
             let service = foreign(service);
             let title = match change {

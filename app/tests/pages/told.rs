@@ -53,6 +53,8 @@ fn report(at: DateTime<Utc>, outcome: Outcome, counts: Counts) -> RoundReport {
         refreshes: 0,
         delays: (0, 0),
         advances: Vec::new(),
+        pulled_from: None,
+        exports: Default::default(),
         next_sync_at: at + TimeDelta::minutes(5),
         not_before: None,
         list_doubted: false,

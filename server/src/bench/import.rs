@@ -218,7 +218,8 @@ impl Bench {
             clock.clone(),
         )?;
         let platforms = Platforms::from([(Platform::Google, Arc::new(adapter) as _)]);
-        let engine = Engine::new(Arc::new(database.clone()), Arc::new(platforms), clock, ids);
+        let engine =
+            Engine::new(Arc::new(database.clone()), Arc::new(platforms), clock, ids, super::pages_url());
         Ok(Self { database, engine, provider, connection })
     }
 

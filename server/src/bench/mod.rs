@@ -24,3 +24,8 @@ pub(crate) async fn run(bench: Bench) -> anyhow::Result<()> {
         Bench::Pages(options) => pages::run(options).await,
     }
 }
+
+/// Where events of ours would lead back to.
+fn pages_url() -> url::Url {
+    "http://127.0.0.1/".parse().expect("an address")
+}

@@ -136,8 +136,13 @@ async fn fill(product: &Product, config: &Config, simulator: &str) -> anyhow::Re
     simone_platforms::tls::install();
     let google = Google::new(config.google.clone().context("there is Google")?, clock.clone())?;
     let platforms = Platforms::from([(Platform::Google, Arc::new(google) as _)]);
-    let engine =
-        Engine::new(Arc::new(database.clone()), Arc::new(platforms), clock.clone(), product.ids.clone());
+    let engine = Engine::new(
+        Arc::new(database.clone()),
+        Arc::new(platforms),
+        clock.clone(),
+        product.ids.clone(),
+        super::pages_url(),
+    );
     let controls = Controls { client: Client::builder().no_proxy().build()?, simulator };
     let mut connections = Vec::new();
     for (number, email) in ACCOUNTS.into_iter().enumerate() {

@@ -83,6 +83,22 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 permissions_page(*platform)
             ),
         ),
+        (EmailKind::ExportsFailing { platform, account }, Locale::Fr) => (
+            format!("Des réservations n’arrivent pas dans {}", platform_name(*platform)),
+            format!(
+                "Simone n’arrive pas à inscrire toutes vos réservations dans le calendrier de {account}. Elles restent \
+                 valables et vos créneaux restent pris ; Simone réessaie de lui-même.\n\n\
+                 Pour voir ce qui bloque, ou choisir un autre calendrier :\n\n{settings}"
+            ),
+        ),
+        (EmailKind::ExportsFailing { platform, account }, Locale::En) => (
+            format!("Bookings do not get into {}", platform_name(*platform)),
+            format!(
+                "Simone cannot write all your bookings into the calendar of {account}. They stay valid and your slots \
+                 stay taken; Simone keeps trying by itself.\n\n\
+                 To see what is in the way, or to choose another calendar:\n\n{settings}"
+            ),
+        ),
         (EmailKind::Invitation { token, operator }, Locale::Fr) => {
             let (subject, what) = if *operator {
                 (

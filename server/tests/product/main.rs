@@ -11,6 +11,7 @@ mod crashes;
 mod dead_grant;
 mod disconnecting;
 mod erasing;
+mod exports;
 mod keys;
 mod live;
 mod neighbours;

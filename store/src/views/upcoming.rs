@@ -3,6 +3,7 @@
 use crate::Database;
 use crate::database::read;
 use crate::events::CHUNK;
+use crate::exports::ours;
 use chrono::{DateTime, Utc};
 use simone_booking::id::UnavailabilityId;
 use simone_booking::{CalendarId, Interval, Provider};
@@ -67,6 +68,7 @@ struct EventRow {
     marks: Json<Marks>,
     expanded: bool,
     unreadable: bool,
+    ours: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -154,8 +156,9 @@ impl Database {
         calendar: CalendarId,
         now: DateTime<Utc>,
     ) -> StoreResult<Option<(CalendarFacts, Vec<(BlockKey, Block)>)>> {
-        let (stored, events, standing): (Option<CalendarRow>, Vec<EventRow>, Vec<StandingRow>) =
-            read!(self, |conn| {
+        let (stored, events, standing): (Option<CalendarRow>, Vec<EventRow>, Vec<StandingRow>) = read!(
+            self,
+            |conn| {
                 let stored = sqlx::query_as(
                     "SELECT block_free, time_zone FROM calendars WHERE id = $1 AND provider_id = $2",
                 )
@@ -166,12 +169,14 @@ impl Database {
                 if stored.is_none() {
                     return Ok((None, Vec::new(), Vec::new()));
                 }
-                let events: Vec<EventRow> = sqlx::query_as(
-                    "SELECT external_id, shape, marks, expanded_at IS NOT NULL AS expanded, unreadable
-                     FROM calendar_sync_events
-                     WHERE calendar_id = $1 AND (over_at IS NULL OR over_at >= $2 OR held_at IS NOT NULL)
-                     ORDER BY external_id",
-                )
+                let events: Vec<EventRow> = sqlx::query_as(concat!(
+                    "SELECT e.external_id, e.shape, e.marks, e.expanded_at IS NOT NULL AS expanded, e.unreadable, ",
+                    ours!(),
+                    " AS ours FROM calendar_sync_events e
+                     WHERE e.calendar_id = $2 AND (e.over_at IS NULL OR e.over_at >= $3 OR e.held_at IS NOT NULL)
+                     ORDER BY e.external_id"
+                ))
+                .bind(provider.id.0)
                 .bind(calendar.0)
                 .bind(dropped_before(now))
                 .fetch_all(&mut *conn)
@@ -194,7 +199,8 @@ impl Database {
                         .append(&mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?);
                 }
                 Ok((stored, events, standing))
-            })?;
+            }
+        )?;
         let Some(stored) = stored else { return Ok(None) };
         let events = events
             .into_iter()
@@ -202,6 +208,7 @@ impl Database {
                 id: row.external_id,
                 shape: row.shape.0,
                 marks: row.marks.0,
+                ours: row.ours,
                 expanded: row.expanded,
             })
             .collect();

@@ -227,7 +227,7 @@ async fn a_calendar_that_was_never_read_offers_nothing() {
         assert!(fixture.db.apply_pull(&lease, &plan(calendar, None, vec![]), now()).await.unwrap());
         fixture.db.end_round(&lease, &report(now(), Outcome::Ok, 0)).await.unwrap();
         assert!(is_ready().await);
-        assert!(fixture.db.disconnect(me, connection, now()).await.unwrap());
+        assert!(fixture.db.disconnect(me, connection, false, now()).await.unwrap());
         assert!(fixture.db.offer(me, service, window, 1, now()).await.unwrap().unwrap().slots.len() == 1);
     })
     .await;
@@ -267,7 +267,7 @@ async fn the_repetition_of_a_request_is_the_same_booking() {
         )
         .await;
         assert!(two.iter().any(Result::is_ok));
-        assert!(two.iter().any(|done| *done == Err(Refusal::KeyReused)), "{two:?}");
+        assert!(two.contains(&Err(Refusal::KeyReused)), "{two:?}");
         assert_eq!(fixture.count("bookings").await, 4);
     })
     .await;

@@ -196,7 +196,7 @@ async fn what_the_log_tells_goes_when_the_connection_does_and_in_time() {
             fixture.db.end_round(&lease, &report(now(), Outcome::Ok, 1)).await.unwrap();
             assert_eq!(fixture.count("calendar_sync_changes").await, 1);
             if disconnects {
-                assert!(fixture.db.disconnect(provider, lease.connection, later(1)).await.unwrap());
+                assert!(fixture.db.disconnect(provider, lease.connection, false, later(1)).await.unwrap());
                 let round = fixture.newest(provider).await;
                 assert!(round.erased && round.calendars.is_empty());
                 assert_eq!(round.row.added, 1, "that it was is still known");

@@ -4,6 +4,7 @@
 
 mod api_tokens;
 mod bookings;
+mod bookings_kept;
 mod conflicts;
 mod keys;
 mod log;
@@ -154,6 +155,8 @@ fn report(at: DateTime<Utc>, outcome: Outcome, added: usize) -> RoundReport {
         refreshes: 0,
         delays: (0, 0),
         advances: Vec::new(),
+        pulled_from: None,
+        exports: Default::default(),
         next_sync_at: at + TimeDelta::minutes(5),
         not_before: None,
         list_doubted: false,
@@ -307,7 +310,7 @@ async fn an_account_is_connected_once_and_reconnected_only_as_itself() {
             matches!(fixture.connect(other, "x", None).await, Recorded::Connected(_)),
             "accounts may be shared"
         );
-        assert!(fixture.db.disconnect(provider, y, now()).await.unwrap());
+        assert!(fixture.db.disconnect(provider, y, false, now()).await.unwrap());
         assert_eq!(fixture.connect(provider, "y", Some(y)).await, Recorded::Vanished);
         assert!(matches!(fixture.connect(provider, "y", None).await, Recorded::Connected(new) if new != y));
     })
@@ -339,7 +342,7 @@ async fn a_disconnect_takes_the_blocks_at_once_and_the_tokens_in_the_end() {
     on_both(async |fixture| {
         let provider = fixture.provider("a").await;
         let (mut running, calendar) = fixture.imported(provider, "x", vec![weekly("yoga", later(60))]).await;
-        assert!(fixture.db.disconnect(provider, running.connection, now()).await.unwrap());
+        assert!(fixture.db.disconnect(provider, running.connection, false, now()).await.unwrap());
         assert!(fixture.blocks(provider).await.is_empty());
         assert_eq!(fixture.count("calendar_sync_events").await, 0);
         let stopped = fixture.db.hold_lease(&mut running, now(), later(2)).await;
@@ -525,7 +528,7 @@ async fn nothing_of_a_neighbour_can_be_touched() {
         assert!(!db.wake(stranger, lease.connection).await.unwrap());
         assert!(!db.select_calendar(stranger, calendar, false, now()).await.unwrap());
         assert!(!db.block_free(stranger, calendar, true, now()).await.unwrap());
-        assert!(!db.disconnect(stranger, lease.connection, now()).await.unwrap());
+        assert!(!db.disconnect(stranger, lease.connection, false, now()).await.unwrap());
         assert!(!db.accept_removals(stranger, calendar, now()).await.unwrap());
         assert!(!db.refuse_removals(stranger, calendar, now()).await.unwrap());
         assert_eq!(db.account_email(stranger, lease.connection).await.unwrap(), None);
@@ -653,7 +656,7 @@ async fn a_disconnect_is_not_kept_waiting_for_more_than_a_day() {
     on_both(async |fixture| {
         let provider = fixture.provider("a").await;
         let connection = fixture.connection(provider, "x").await;
-        assert!(fixture.db.disconnect(provider, connection, now()).await.unwrap());
+        assert!(fixture.db.disconnect(provider, connection, false, now()).await.unwrap());
         let lease = fixture.lease(now()).await.unwrap();
         let waits = RoundReport {
             not_before: Some(later(60 * 48)),

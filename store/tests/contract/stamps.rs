@@ -58,7 +58,7 @@ async fn a_stamp_moves_with_what_the_pages_show_and_not_with_what_others_do() {
         let lease = moves!("again", fixture.lease(now()).await.unwrap());
         moves!("told", assert!(db.flag_reconnect(&lease, None, now()).await.unwrap()));
         moves!("notices read", assert!(db.read_notices(me, now()).await.unwrap()));
-        moves!("disconnected", assert!(db.disconnect(me, connection, now()).await.unwrap()));
+        moves!("disconnected", assert!(db.disconnect(me, connection, false, now()).await.unwrap()));
 
         fixture.connection(her, "x").await;
         assert!(!db.wake(her, connection).await.unwrap());

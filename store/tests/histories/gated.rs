@@ -1,21 +1,27 @@
-//! The database, as a program that may be stopped reaches it.
+//! The database and the platform, as a program that may be stopped reaches them.
 
+use crate::platform::Sim;
 use crate::support::{Fate, Gate};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use simone_booking::{CalendarId, ConnectionId, ProviderId};
+use simone_booking::{CalendarId, ConnectionId, Interval, ProviderId};
 use simone_store::Database;
-use simone_sync::event::ObservedEvent;
+use simone_sync::event::{Change, ObservedEvent};
+use simone_sync::export::{Content, ExportKey, Marker, Patch};
 use simone_sync::import::PullPlan;
-use simone_sync::platform::RemoteCalendar;
+use simone_sync::platform::{
+    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, ChangesPage, Grant, PlatformError,
+    Position, RemoteCalendar, TokenError,
+};
 use simone_sync::ports::{
-    Derived, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, StoreError, StoreResult,
-    UnreadableSeries,
+    Derived, ExportInput, Gone, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, StoreError,
+    StoreResult, UnreadableSeries, Write,
 };
 use simone_sync::round::RoundReport;
 use std::collections::HashMap;
 use std::sync::Arc;
+use url::Url;
 
 pub struct GatedStore {
     pub database: Database,
@@ -62,6 +68,68 @@ impl RoundStore for GatedStore {
 
     async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()> {
         self.through("note_progress", self.database.note_progress(lease, progress)).await
+    }
+
+    async fn note_pulled(&self, lease: &Lease, pulled_from: DateTime<Utc>) -> StoreResult<()> {
+        self.through("note_pulled", self.database.note_pulled(lease, pulled_from)).await
+    }
+
+    async fn export_input(&self, lease: &Lease, now: DateTime<Utc>) -> StoreResult<Option<ExportInput>> {
+        self.through("export_input", self.database.export_input(lease, now)).await
+    }
+
+    async fn begin_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        calendar: &str,
+        name: &str,
+        id: Option<&str>,
+    ) -> StoreResult<()> {
+        self.through("begin_export", self.database.begin_export(lease, key, calendar, name, id)).await
+    }
+
+    async fn record_export(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        write: Write,
+        content: &Content,
+        event: &ObservedEvent,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        let call = self.database.record_export(lease, key, write, content, event, now);
+        self.through("record_export", call).await
+    }
+
+    async fn record_seen(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        adopted: Option<Interval>,
+        event: &ObservedEvent,
+    ) -> StoreResult<()> {
+        self.through("record_seen", self.database.record_seen(lease, key, adopted, event)).await
+    }
+
+    async fn record_gone(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        gone: Gone,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.through("record_gone", self.database.record_gone(lease, key, gone, now)).await
+    }
+
+    async fn note_export_failure(
+        &self,
+        lease: &Lease,
+        key: ExportKey,
+        code: &str,
+        now: DateTime<Utc>,
+    ) -> StoreResult<()> {
+        self.through("note_export_failure", self.database.note_export_failure(lease, key, code, now)).await
     }
 
     async fn round_input(&self, lease: &Lease) -> StoreResult<RoundInput> {
@@ -163,5 +231,123 @@ impl RoundStore for GatedStore {
 
     async fn derive(&self, provider: ProviderId, now: DateTime<Utc>) -> StoreResult<Derived> {
         self.through("derive", self.database.derive(provider, now)).await
+    }
+}
+
+/// The platform, as a program that may be stopped reaches it.
+pub struct Gated {
+    pub sim: Arc<Sim>,
+    pub gate: Arc<Gate>,
+}
+
+#[async_trait]
+impl CalendarPlatform for Gated {
+    fn authorization_url(&self, request: &AuthorizationRequest<'_>) -> Url {
+        self.sim.authorization_url(request)
+    }
+
+    async fn exchange(
+        &self,
+        code: &SecretString,
+        verifier: &SecretString,
+        redirect_uri: &Url,
+    ) -> Result<Grant, TokenError> {
+        self.gate.step("platform: exchange").await;
+        self.sim.exchange(code, verifier, redirect_uri).await
+    }
+
+    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, TokenError> {
+        self.gate.step("platform: refresh").await;
+        self.sim.refresh(refresh_token).await
+    }
+
+    async fn revoke(&self, token: &SecretString) -> Result<(), PlatformError> {
+        self.gate.step("platform: revoke").await;
+        self.sim.revoke(token).await
+    }
+
+    async fn account(&self, access_token: &SecretString) -> Result<Account, PlatformError> {
+        self.gate.step("platform: account").await;
+        self.sim.account(access_token).await
+    }
+
+    async fn calendars(
+        &self,
+        access_token: &SecretString,
+        page: Option<&str>,
+    ) -> Result<CalendarsPage, PlatformError> {
+        self.gate.step("platform: calendars").await;
+        self.sim.calendars(access_token, page).await
+    }
+
+    async fn changes(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        position: Position<'_>,
+    ) -> Result<ChangesPage, PlatformError> {
+        self.gate.step("platform: changes").await;
+        self.sim.changes(access_token, calendar, position).await
+    }
+
+    async fn instances(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        master: &str,
+        window: Interval,
+        page: Option<&str>,
+    ) -> Result<ChangesPage, PlatformError> {
+        self.gate.step("platform: instances").await;
+        self.sim.instances(access_token, calendar, master, window, page).await
+    }
+
+    fn event_id(&self, name: &str) -> Option<String> {
+        self.sim.event_id(name)
+    }
+
+    async fn event(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        name: &str,
+        event_id: Option<&str>,
+    ) -> Result<Change, PlatformError> {
+        self.gate.step("platform: event").await;
+        self.sim.event(access_token, calendar, name, event_id).await
+    }
+
+    async fn create(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        marker: &Marker,
+        content: &Content,
+    ) -> Result<ObservedEvent, PlatformError> {
+        self.gate.step("platform: create").await;
+        self.sim.create(access_token, calendar, marker, content).await
+    }
+
+    async fn update(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: &str,
+        patch: &Patch,
+    ) -> Result<ObservedEvent, PlatformError> {
+        self.gate.step("platform: update").await;
+        self.sim.update(access_token, calendar, event_id, revision, patch).await
+    }
+
+    async fn delete(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: Option<&str>,
+    ) -> Result<(), PlatformError> {
+        self.gate.step("platform: delete").await;
+        self.sim.delete(access_token, calendar, event_id, revision).await
     }
 }

@@ -11,6 +11,7 @@ mod model;
 mod platform;
 mod support;
 mod world;
+mod writes;
 
 use history::{Failure, Setup};
 use inspect::Inspect;

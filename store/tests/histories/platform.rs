@@ -2,7 +2,7 @@
 //! faults.
 
 use crate::model;
-use crate::support::{Dice, Gate, VirtualClock, cover, lock};
+use crate::support::{Dice, VirtualClock, cover, lock};
 use crate::world::{Event, Lie, What, World, instance_id};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use simone_booking::{Clock, Interval};
 use simone_sync::event::Series as ObservedSeries;
 use simone_sync::event::{Change, Details, Marks, ObservedEvent, OriginalStart, Shape, Span};
+use simone_sync::export::{Content, Marker, Patch};
 use simone_sync::platform::{
     Access, Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, ChangesPage, Grant, PageEnd,
     PlatformError, Position, RemoteCalendar, TokenError,
@@ -22,7 +23,7 @@ use url::Url;
 
 pub struct Sim {
     pub state: Mutex<State>,
-    clock: Arc<VirtualClock>,
+    pub clock: Arc<VirtualClock>,
 }
 
 pub struct State {
@@ -31,7 +32,7 @@ pub struct State {
     pub grants: Vec<GrantState>,
     /// Accounts of whom the platform has said that only the person can help.
     pub said_dead: BTreeSet<usize>,
-    dice: Dice,
+    pub dice: Dice,
     access: BTreeMap<String, AccessToken>,
     codes: BTreeMap<String, Code>,
     verifiers: BTreeMap<String, String>,
@@ -83,6 +84,8 @@ pub struct Faults {
     pub slow: bool,
     /// The next refreshes are done, but their answers are lost.
     pub lost_refreshes: u32,
+    /// The next writes are done, but their answers are lost.
+    pub lost_writes: u32,
     pub token_limits: u32,
     /// By account and id.
     pub not_found: BTreeSet<(usize, String)>,
@@ -153,7 +156,7 @@ impl Sim {
     }
 
     /// What a request meets before it is looked at.
-    fn fault(&self, paged: bool) -> Result<bool, PlatformError> {
+    pub fn fault(&self, paged: bool) -> Result<bool, PlatformError> {
         let mut sim = lock(&self.state);
         if sim.faults.slow {
             let seconds = sim.dice.range(1, 50);
@@ -196,7 +199,7 @@ impl Sim {
 }
 
 impl State {
-    fn account_of(&mut self, token: &SecretString, now: DateTime<Utc>) -> Result<usize, PlatformError> {
+    pub fn account_of(&mut self, token: &SecretString, now: DateTime<Utc>) -> Result<usize, PlatformError> {
         let Some(access) = self.access.get(token.expose_secret()) else {
             return Err(PlatformError::Unauthorized);
         };
@@ -233,6 +236,20 @@ impl State {
     fn list(&mut self, account: usize, calendar_id: &str, since: Option<u64>) -> Listing {
         let dice = &mut self.dice;
         let calendar = self.world.calendar_mut(account, calendar_id).expect("the caller found it");
+        if let Some(lag) = &mut calendar.lag {
+            lag.listings = lag.listings.saturating_sub(1);
+            if lag.listings == 0 {
+                calendar.lag = None;
+            }
+        }
+        let lagging = calendar.lag.is_some();
+        let (changes, events) = match &calendar.lag {
+            Some(lag) => {
+                cover("feed: lags behind a write");
+                (lag.changes, &lag.events)
+            }
+            None => (calendar.changes, &calendar.events),
+        };
         let mut entries = Vec::new();
         let lied = match (calendar.lie, since) {
             (Some(Lie::Listing | Lie::Both), None) => {
@@ -241,13 +258,13 @@ impl State {
             }
             (Some(Lie::Delta | Lie::Both), Some(_)) => {
                 cover("fault: a delta lies");
-                entries.extend(calendar.events.keys().map(|id| Entry::Gone(id.clone())));
+                entries.extend(events.keys().map(|id| Entry::Gone(id.clone())));
                 true
             }
             _ => false,
         };
         if !lied {
-            for event in calendar.events.values() {
+            for event in events.values() {
                 let gone = event.what == What::Gone;
                 let tells = match since {
                     Some(since) => event.changed > since,
@@ -264,7 +281,11 @@ impl State {
                     cover("feed: a deletion is under-reported");
                     continue;
                 }
-                entries.push(Entry::Now(event.id.clone()));
+                entries.push(if lagging {
+                    Entry::Stale(Box::new(event.clone()))
+                } else {
+                    Entry::Now(event.id.clone())
+                });
                 if let Some(previous) = &event.previous
                     && dice.chance(8)
                 {
@@ -283,7 +304,7 @@ impl State {
                 entries.push(Entry::Gone("never-seen".to_owned()));
             }
         }
-        let cursor = format!("cursor|{account}|{calendar_id}|{}|{}", calendar.generation, calendar.changes);
+        let cursor = format!("cursor|{account}|{calendar_id}|{}|{changes}", calendar.generation);
         Listing {
             account,
             calendar: calendar_id.to_owned(),
@@ -337,7 +358,7 @@ impl State {
 }
 
 /// An event as a feed shows it.
-fn shown(event: &Event, since: Option<u64>, dice: &mut Dice) -> Option<Change> {
+pub fn shown(event: &Event, since: Option<u64>, dice: &mut Dice) -> Option<Change> {
     if event.garbled {
         cover("feed: an item that cannot be read");
         return Some(Change::Unreadable { id: event.id.clone() });
@@ -357,23 +378,31 @@ fn shown(event: &Event, since: Option<u64>, dice: &mut Dice) -> Option<Change> {
             Shape::Exception { master: master.clone(), original_start: *slot, span: *span }
         }
     };
-    Some(Change::Present(Box::new(ObservedEvent {
+    Some(Change::Present(Box::new(observed(event, shape))))
+}
+
+pub fn observed(event: &Event, shape: Shape) -> ObservedEvent {
+    ObservedEvent {
         id: event.id.clone(),
         revision: event.changed.to_string(),
         shape,
         marks: event.marks,
         details: details(event),
         updated: Some(event.updated),
-        ical_uid: None,
-        marker: None,
-    })))
+        ical_uid: Some(format!("{}@platform.test", event.id)),
+        marker: event.written.as_ref().map(|written| written.marker.clone()),
+    }
 }
 
 fn details(event: &Event) -> Details {
-    Details { title: format!("Private {}", event.title), link: None }
+    let title = match &event.written {
+        Some(written) => written.title.clone(),
+        None => format!("Private {}", event.title),
+    };
+    Details { title, link: None }
 }
 
-fn unavailable(after: Option<u64>) -> PlatformError {
+pub fn unavailable(after: Option<u64>) -> PlatformError {
     PlatformError::Unavailable { reason: "no answer".to_owned(), retry_after: after.map(Duration::from_secs) }
 }
 
@@ -534,17 +563,17 @@ impl CalendarPlatform for Sim {
         let mut sim = lock(&self.state);
         let account = sim.account_of(access_token, now)?;
         let from: usize = page.map_or(0, |page| page.parse().expect("our own token"));
-        let listed: Vec<RemoteCalendar> = sim.world.accounts[account]
-            .calendars
-            .iter()
-            .filter(|calendar| calendar.listed)
-            .map(|calendar| RemoteCalendar {
+        let listed: Vec<RemoteCalendar> = sim
+            .world
+            .seen_by(account)
+            .into_iter()
+            .map(|(calendar, own)| RemoteCalendar {
                 id: calendar.id.clone(),
                 name: calendar.name.clone(),
                 color: None,
                 access: if calendar.writable { Access::Write } else { Access::Read },
                 zone: Some(calendar.zone.clone()),
-                primary: calendar.primary,
+                primary: calendar.primary && own,
             })
             .collect();
         let from = from.min(listed.len());
@@ -662,6 +691,51 @@ impl CalendarPlatform for Sim {
             if to < changes.len() { PageEnd::More(to.to_string()) } else { PageEnd::Cursor(String::new()) };
         Ok(ChangesPage { changes: changes[from..to].to_vec(), zone: None, end })
     }
+
+    fn event_id(&self, name: &str) -> Option<String> {
+        Some(name.to_owned())
+    }
+
+    async fn event(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        name: &str,
+        event_id: Option<&str>,
+    ) -> Result<Change, PlatformError> {
+        self.read(access_token, calendar, event_id.unwrap_or(name))
+    }
+
+    async fn create(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        marker: &Marker,
+        content: &Content,
+    ) -> Result<ObservedEvent, PlatformError> {
+        self.insert(access_token, calendar, marker, content)
+    }
+
+    async fn update(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: &str,
+        patch: &Patch,
+    ) -> Result<ObservedEvent, PlatformError> {
+        self.patch(access_token, calendar, event_id, revision, patch)
+    }
+
+    async fn delete(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        event_id: &str,
+        revision: Option<&str>,
+    ) -> Result<(), PlatformError> {
+        self.remove(access_token, calendar, event_id, revision)
+    }
 }
 
 fn overlaps(span: &Span, window: Interval) -> bool {
@@ -682,76 +756,8 @@ fn instance(event: &Event, slot: OriginalStart, span: Span) -> Change {
         marks: Marks { ..event.marks },
         details: details(event),
         updated: Some(event.updated),
-        ical_uid: None,
-        marker: None,
+        ical_uid: Some(format!("{}@platform.test", event.id)),
+        // Occurrences inherit the properties of their series (7.9).
+        marker: event.written.as_ref().map(|written| written.marker.clone()),
     }))
-}
-
-/// The platform, as a program that may be stopped reaches it.
-pub struct Gated {
-    pub sim: Arc<Sim>,
-    pub gate: Arc<Gate>,
-}
-
-#[async_trait]
-impl CalendarPlatform for Gated {
-    fn authorization_url(&self, request: &AuthorizationRequest<'_>) -> Url {
-        self.sim.authorization_url(request)
-    }
-
-    async fn exchange(
-        &self,
-        code: &SecretString,
-        verifier: &SecretString,
-        redirect_uri: &Url,
-    ) -> Result<Grant, TokenError> {
-        self.gate.step("platform: exchange").await;
-        self.sim.exchange(code, verifier, redirect_uri).await
-    }
-
-    async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, TokenError> {
-        self.gate.step("platform: refresh").await;
-        self.sim.refresh(refresh_token).await
-    }
-
-    async fn revoke(&self, token: &SecretString) -> Result<(), PlatformError> {
-        self.gate.step("platform: revoke").await;
-        self.sim.revoke(token).await
-    }
-
-    async fn account(&self, access_token: &SecretString) -> Result<Account, PlatformError> {
-        self.gate.step("platform: account").await;
-        self.sim.account(access_token).await
-    }
-
-    async fn calendars(
-        &self,
-        access_token: &SecretString,
-        page: Option<&str>,
-    ) -> Result<CalendarsPage, PlatformError> {
-        self.gate.step("platform: calendars").await;
-        self.sim.calendars(access_token, page).await
-    }
-
-    async fn changes(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        position: Position<'_>,
-    ) -> Result<ChangesPage, PlatformError> {
-        self.gate.step("platform: changes").await;
-        self.sim.changes(access_token, calendar, position).await
-    }
-
-    async fn instances(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        master: &str,
-        window: Interval,
-        page: Option<&str>,
-    ) -> Result<ChangesPage, PlatformError> {
-        self.gate.step("platform: instances").await;
-        self.sim.instances(access_token, calendar, master, window, page).await
-    }
 }

@@ -4,6 +4,7 @@
 use crate::support::Dice;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
 use simone_sync::event::{Marks, OriginalStart, Span};
+use simone_sync::export::Marker;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Account {
     pub sub: String,
     pub email: String,
     pub calendars: Vec<Calendar>,
+    /// Calendars of other accounts that this one sees too: whose, and which.
+    pub shared: Vec<(usize, String)>,
 }
 
 #[derive(Debug)]
@@ -34,6 +37,17 @@ pub struct Calendar {
     pub generation: u64,
     pub events: BTreeMap<String, Event>,
     pub lie: Option<Lie>,
+    /// What its feed still shows, after a write.
+    pub lag: Option<Lag>,
+}
+
+/// The feed does not know the latest changes yet.
+#[derive(Debug)]
+pub struct Lag {
+    pub changes: u64,
+    pub events: BTreeMap<String, Event>,
+    /// So many listings more.
+    pub listings: u32,
 }
 
 /// A feed that wrongly says that everything is gone.
@@ -55,6 +69,10 @@ pub struct Event {
     pub known_since: u64,
     pub updated: DateTime<Utc>,
     pub title: u64,
+    /// What was written through the API; a copy by hand has it too.
+    pub written: Option<Box<Written>>,
+    /// What people add to it: a colour, say.
+    pub decoration: u64,
     pub marks: Marks,
     pub what: What,
     /// What a deleted one was.
@@ -63,6 +81,19 @@ pub struct Event {
     pub garbled: bool,
     /// What it was before its last change; some pages still show it so.
     pub previous: Option<Box<Event>>,
+}
+
+/// What was written through the API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    pub marker: Marker,
+    pub title: String,
+    pub location: String,
+    pub description: String,
+    /// Which of these people have put their own words into since they were written last.
+    pub own_title: bool,
+    pub own_location: bool,
+    pub own_description: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -124,12 +155,28 @@ impl World {
         format!("{kind}{}", self.next_id)
     }
 
+    /// Whose calendar it is that this account sees under this id.
+    pub fn owner(&self, account: usize, id: &str) -> usize {
+        let shared = self.accounts[account].shared.iter().find(|(_, shared)| shared == id);
+        shared.map_or(account, |(owner, _)| *owner)
+    }
+
     pub fn calendar(&self, account: usize, id: &str) -> Option<&Calendar> {
-        self.accounts[account].calendars.iter().find(|calendar| calendar.id == id)
+        let owner = self.owner(account, id);
+        self.accounts[owner].calendars.iter().find(|calendar| calendar.id == id)
     }
 
     pub fn calendar_mut(&mut self, account: usize, id: &str) -> Option<&mut Calendar> {
-        self.accounts[account].calendars.iter_mut().find(|calendar| calendar.id == id)
+        let owner = self.owner(account, id);
+        self.accounts[owner].calendars.iter_mut().find(|calendar| calendar.id == id)
+    }
+
+    /// What an account sees: each calendar, and whether it is its own.
+    pub fn seen_by(&self, account: usize) -> Vec<(&Calendar, bool)> {
+        let own = self.accounts[account].calendars.iter().map(|calendar| (calendar, true));
+        let shared = self.accounts[account].shared.iter();
+        let shared = shared.filter_map(|(_, id)| Some((self.calendar(account, id)?, false)));
+        own.chain(shared).filter(|(calendar, _)| calendar.listed).collect()
     }
 }
 
@@ -149,6 +196,8 @@ impl Calendar {
             },
             updated: now,
             title: previous.as_ref().map_or(changed, |old| old.title),
+            written: previous.as_ref().and_then(|old| old.written.clone()),
+            decoration: previous.as_ref().map_or(0, |old| old.decoration),
             marks,
             before: match &previous {
                 Some(old) if what == What::Gone && old.what != What::Gone => Some(old.what.clone()),

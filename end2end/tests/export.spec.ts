@@ -1,0 +1,82 @@
+// The client and the provider side by side: what is booked stands in the provider's Google Calendar, and follows.
+
+import type { Page } from '@playwright/test';
+
+import { CAMILLE, connect, enter, sync } from '../support/story.ts';
+import { expect, test } from '../support/test.ts';
+
+const TITLE = 'Réservation Simone - Massage 60min - Client: Marie D.';
+
+/** Clients come by the link that the provider gives away. */
+async function openBooking(page: Page): Promise<void> {
+  const answer = await page.request.get('/api/v1/providers', { headers: { authorization: 'Bearer demo' } });
+  const id = /"id":\s*"([0-9a-f-]{36})"/.exec(await answer.text())?.[1];
+  await page.goto(`/book/${id ?? ''}`);
+}
+
+async function chooseSlot(page: Page, which: 'first' | 'last'): Promise<string> {
+  const one = (selector: string) => (which === 'first' ? page.locator(selector).first() : page.locator(selector).last());
+  await one('a.pick').click();
+  const slot = one('a.slot');
+  const time = (await slot.locator('span').first().textContent()) ?? '';
+  await slot.click();
+  await expect(page.locator('a.slot[aria-current]')).toContainText(time);
+  return time;
+}
+
+test.slow();
+
+test('what a client books stands in Google, moves and goes', async ({ page, browser, baseURL, simulator }) => {
+  await enter(page);
+  await connect(page);
+  await sync(page);
+
+  const theirs = await browser.newContext({ locale: 'fr-FR', timezoneId: 'Europe/Paris', baseURL: baseURL ?? '' });
+  const client = await theirs.newPage();
+  await openBooking(client);
+  await client.getByRole('link', { name: /^Massage 60min/ }).click();
+  const time = await chooseSlot(client, 'last');
+  await client.getByLabel('Nom', { exact: true }).fill('Marie Dubois');
+  await client.getByLabel('Téléphone', { exact: true }).fill('06 12 34 56 78');
+  await client.getByLabel('E-mail', { exact: true }).fill('marie@exemple.fr');
+  await client.getByLabel('Adresse du rendez-vous').fill('12 rue des Lilas, 75011 Paris');
+  await client.getByLabel('Instructions').fill('3e étage, <b>code</b> 12A');
+  await client.getByRole('button', { name: 'Réserver' }).click();
+  await expect(client.getByText('Confirmé', { exact: true })).toBeVisible();
+
+  // In seconds the provider's own calendar shows it, with what they need on the way there.
+  const google = await theirs.newPage();
+  const card = google.locator('li, tr, article').filter({ hasText: TITLE }).last();
+  await expect(async () => {
+    await google.goto(`${simulator.url}/?account=${CAMILLE}`);
+    await expect(google.getByText(TITLE).first()).toBeVisible({ timeout: 1_000 });
+  }).toPass();
+  for (const words of ['12 rue des Lilas, 75011 Paris', '06 12 34 56 78', '3e étage, <b>code</b> 12A', time]) {
+    await expect(google.locator('body')).toContainText(words);
+  }
+  expect(await card.count()).toBeGreaterThan(0);
+  expect(await google.locator('b', { hasText: /^code$/ }).count(), 'what a client wrote is text').toBe(0);
+
+  // The provider sees it in their agenda too, and that it is in Google.
+  const found = async () => (await simulator.events(CAMILLE)).filter((event) => event.summary === TITLE);
+  const [event] = await found();
+  expect(await found()).toHaveLength(1);
+
+  await client.getByRole('link', { name: 'Déplacer' }).click();
+  await chooseSlot(client, 'first');
+  await client.getByRole('button', { name: 'Déplacer à ce moment' }).click();
+  await expect(client.getByRole('status').first()).toContainText('Le rendez-vous est déplacé.');
+  const starts = async () => (await found()).map((it) => (it as unknown as { start: { dateTime: string } }).start.dateTime);
+  const before = (event as unknown as { start: { dateTime: string } }).start.dateTime;
+  await expect.poll(async () => (await starts())[0]).not.toBe(before);
+  expect((await found()).map((it) => it.id)).toEqual([event?.id]);
+  await sync(page);
+  await page.goto('/conflicts');
+  await expect(page.getByRole('main')).not.toContainText('Massage 60min');
+
+  await client.getByRole('link', { name: 'Annuler' }).click();
+  await client.getByRole('button', { name: 'Annuler le rendez-vous' }).click();
+  await expect(client.getByText('Annulé', { exact: true })).toBeVisible();
+  await expect.poll(async () => (await found()).filter((it) => (it as unknown as { status: string }).status !== 'cancelled')).toEqual([]);
+  await theirs.close();
+});

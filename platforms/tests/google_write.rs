@@ -1,0 +1,231 @@
+//! The adapter writes against the simulator, over HTTP: what an event of ours is, how it changes and goes.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use simone_booking::{BookingId, SystemClock};
+use simone_platforms::{Google, GoogleConfig, tls};
+use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, Running};
+use simone_sync::event::{Change, ObservedEvent, Shape, Span};
+use simone_sync::export::{Content, Marker, Patch};
+use simone_sync::platform::{CalendarPlatform, PlatformError, Position};
+use std::sync::Arc;
+use uuid::Uuid;
+
+const ANA: &str = "ana@example.com";
+
+struct World {
+    simulator: Running,
+    google: Google,
+    http: reqwest::Client,
+    token: SecretString,
+}
+
+async fn world() -> World {
+    let now = Some("2026-01-10T09:00:00Z".parse().unwrap());
+    let simulator = simone_simulator::start(Options { now, ..Options::default() }).await.unwrap();
+    tls::install();
+    let http = reqwest::Client::new();
+    let base = simulator.base_url();
+    let config: GoogleConfig = serde_json::from_value(json!({
+        "client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET,
+        "authorize_url": format!("{base}/o/oauth2/v2/auth"), "token_url": format!("{base}/token"),
+        "revoke_url": format!("{base}/revoke"), "userinfo_url": format!("{base}/v1/userinfo"),
+        "api_url": format!("{base}/calendar/v3")
+    }))
+    .unwrap();
+    let google = Google::new(config, Arc::new(SystemClock)).unwrap();
+    let mut world = World { simulator, google, http, token: SecretString::from("") };
+    world.control("accounts", json!({"email": ANA, "zone": "Europe/Paris"})).await;
+    let accounts = world.get("_control/accounts").await;
+    world.token = SecretString::from(accounts[0]["access_token"].as_str().unwrap());
+    world
+}
+
+impl World {
+    async fn control(&self, path: &str, body: Value) -> Value {
+        let address = format!("{}/_control/{path}", self.simulator.base_url());
+        let answer = self.http.post(address).body(body.to_string()).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let address = format!("{}/{path}", self.simulator.base_url());
+        serde_json::from_str(&self.http.get(address).send().await.unwrap().text().await.unwrap()).unwrap()
+    }
+
+    /// The event as Google itself stores it.
+    async fn stored(&self, id: &str) -> Value {
+        let events = self.get(&format!("_control/events?account={ANA}")).await;
+        let found = events.as_array().unwrap().iter().find(|event| event["id"] == id);
+        found.unwrap_or_else(|| panic!("no {id} in {events}")).clone()
+    }
+
+    /// What somebody changes by any other program.
+    async fn patch_by_hand(&self, id: &str, body: Value) {
+        use secrecy::ExposeSecret as _;
+        let address = format!("{}/calendar/v3/calendars/primary/events/{id}", self.simulator.base_url());
+        let answer = self
+            .http
+            .patch(address)
+            .bearer_auth(self.token.expose_secret())
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+
+    async fn create(&self, marker: &Marker, content: &Content) -> Result<ObservedEvent, PlatformError> {
+        self.google.create(&self.token, ANA, marker, content).await
+    }
+
+    async fn read(&self, name: &str) -> Result<Change, PlatformError> {
+        self.google.event(&self.token, ANA, name, None).await
+    }
+}
+
+fn marker(generation: i64) -> Marker {
+    Marker::new(Uuid::from_u128(7), BookingId(Uuid::from_u128(8)), generation)
+}
+
+fn content() -> Content {
+    Content {
+        title: "Réservation Simone - Massage 60min - Client: Marie D.".to_owned(),
+        start: "2026-01-15T13:00:00Z".parse().unwrap(),
+        end: "2026-01-15T14:00:00Z".parse().unwrap(),
+        zone: chrono_tz::Europe::Paris,
+        location: "3 rue des Lilas, 75020 Paris".to_owned(),
+        description: "Téléphone : +33 6 12 34 56 78\nInstructions : <b>2e étage</b> & code 12".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn an_event_says_what_was_booked_and_carries_our_marker_but_no_one_else() {
+    let world = world().await;
+    let event = world.create(&marker(1), &content()).await.unwrap();
+    assert_eq!(event.id, marker(1).name);
+    assert_eq!(event.marker, Some(marker(1)));
+    assert_eq!(event.shape.single(), Some(content().interval()));
+    assert_eq!(event.ical_uid.as_deref(), Some(format!("{}@google.com", event.id).as_str()));
+
+    let stored = world.stored(&event.id).await;
+    assert_eq!(stored["summary"], content().title);
+    assert_eq!(stored["location"], content().location);
+    assert_eq!(stored["start"]["timeZone"], "Europe/Paris");
+    assert_eq!(
+        stored["description"],
+        "Téléphone : +33 6 12 34 56 78\nInstructions : &lt;b&gt;2e étage&lt;/b&gt; &amp; code 12",
+        "Google shows descriptions as HTML: what a client wrote is text"
+    );
+    assert!(stored.get("attendees").is_none() && stored.get("conferenceData").is_none(), "{stored}");
+
+    // The change feed tells the same of it as the answer did.
+    let position = Position { cursor: None, page: None };
+    let page = world.google.changes(&world.token, ANA, position).await.unwrap();
+    assert_eq!(page.changes, [Change::Present(Box::new(event))]);
+}
+
+#[tokio::test]
+async fn a_name_is_used_once_and_for_good() {
+    let world = world().await;
+    assert!(matches!(world.read(&marker(1).name).await, Err(PlatformError::NotFound)));
+    let event = world.create(&marker(1), &content()).await.unwrap();
+    assert!(matches!(world.create(&marker(1), &content()).await, Err(PlatformError::Exists)));
+    assert_eq!(world.read(&event.id).await.unwrap(), Change::Present(Box::new(event.clone())));
+
+    world.google.delete(&world.token, ANA, &event.id, Some(&event.revision)).await.unwrap();
+    let again = world.google.delete(&world.token, ANA, &event.id, None).await;
+    assert!(matches!(again, Err(PlatformError::NotFound)), "{again:?}");
+    assert_eq!(world.read(&event.id).await.unwrap(), Change::Gone { id: event.id.clone() });
+    assert!(matches!(world.create(&marker(1), &content()).await, Err(PlatformError::Exists)));
+    world.create(&marker(2), &content()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_touches_our_fields_alone_and_only_what_was_seen() {
+    let world = world().await;
+    let event = world.create(&marker(1), &content()).await.unwrap();
+    world
+        .patch_by_hand(
+            &event.id,
+            json!({
+                "colorId": "5", "reminders": {"useDefault": false, "overrides": [{"method": "popup", "minutes": 5}]},
+                "description": "Mon mot à moi\n\nTéléphone : +33 6 12 34 56 78\nInstructions : &lt;b&gt;2e étage&lt;/b&gt; &amp; code 12\n\nSonner deux fois"
+            }),
+        )
+        .await;
+    let moved = Content {
+        start: "2026-01-16T08:00:00Z".parse().unwrap(),
+        end: "2026-01-16T09:00:00Z".parse().unwrap(),
+        description: "Téléphone : 01 02 03 04 05".to_owned(),
+        ..content()
+    };
+    let patch = Patch {
+        times: Some((moved.start, moved.end, moved.zone)),
+        description: Some((Some(content().description), moved.description.clone())),
+        ..Patch::default()
+    };
+    // What we knew of it is out of date: nothing is written over.
+    let stale = world.google.update(&world.token, ANA, &event.id, &event.revision, &patch).await;
+    assert!(matches!(stale, Err(PlatformError::Changed)), "{stale:?}");
+    let stale = world.google.delete(&world.token, ANA, &event.id, Some(&event.revision)).await;
+    assert!(matches!(stale, Err(PlatformError::Changed)), "{stale:?}");
+
+    let Change::Present(seen) = world.read(&event.id).await.unwrap() else { panic!("it is there") };
+    let written = world.google.update(&world.token, ANA, &event.id, &seen.revision, &patch).await.unwrap();
+    assert_eq!(written.shape.single(), Some(moved.interval()));
+    assert_eq!(written.marker, Some(marker(1)));
+    let stored = world.stored(&event.id).await;
+    assert_eq!(stored["colorId"], "5");
+    assert_eq!(stored["reminders"]["overrides"][0]["minutes"], 5);
+    assert_eq!(stored["summary"], content().title);
+    assert_eq!(stored["description"], "Mon mot à moi\n\nTéléphone : 01 02 03 04 05\n\nSonner deux fois");
+}
+
+#[tokio::test]
+async fn an_event_that_was_made_all_day_is_given_its_time_back() {
+    let world = world().await;
+    let event = world.create(&marker(1), &content()).await.unwrap();
+    let all_day = json!({
+        "start": {"date": "2026-01-15", "dateTime": null, "timeZone": null},
+        "end": {"date": "2026-01-16", "dateTime": null, "timeZone": null},
+        "recurrence": ["RRULE:FREQ=WEEKLY"]
+    });
+    world.patch_by_hand(&event.id, all_day).await;
+    let Change::Present(seen) = world.read(&event.id).await.unwrap() else { panic!("it is there") };
+    let Shape::Master { series } = &seen.shape else { panic!("{:?}", seen.shape) };
+    assert!(matches!(series.first, Span::AllDay { .. }));
+
+    let patch = Patch { times: Some((content().start, content().end, content().zone)), ..Patch::default() };
+    let back = world.google.update(&world.token, ANA, &event.id, &seen.revision, &patch).await.unwrap();
+    assert_eq!(
+        back.shape,
+        Shape::Single { span: Span::Timed { start: content().start, end: content().end } }
+    );
+}
+
+#[tokio::test]
+async fn a_copy_made_by_hand_carries_the_marker_of_another_event() {
+    let world = world().await;
+    let event = world.create(&marker(1), &content()).await.unwrap();
+    let mut copy = world.stored(&event.id).await;
+    for field in ["id", "iCalUID", "etag", "htmlLink", "sequence"] {
+        copy.as_object_mut().unwrap().remove(field);
+    }
+    use secrecy::ExposeSecret as _;
+    let address = format!("{}/calendar/v3/calendars/primary/events", world.simulator.base_url());
+    let request = world.http.post(address).bearer_auth(world.token.expose_secret());
+    let answer =
+        request.header("content-type", "application/json").body(copy.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let made: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let Change::Present(seen) = world.read(made["id"].as_str().unwrap()).await.unwrap() else { panic!() };
+    assert_eq!(seen.marker, Some(marker(1)));
+    assert_ne!(seen.id, marker(1).name);
+}

@@ -1,0 +1,236 @@
+//! Letting everything come to rest.
+
+use super::{History, Verdict, told};
+use crate::inspect::CalendarRow;
+use crate::platform::Consent;
+use crate::support::{Gate, cover, lock};
+use crate::world::What;
+use chrono::{DateTime, TimeDelta, Utc};
+use simone_booking::{Clock, ConnectionId};
+use simone_sync::ports::Choices;
+
+impl History<'_> {
+    /// Lets everything come to rest, and compares.
+    pub(super) async fn quiet(&mut self) -> Verdict {
+        self.end_faults();
+        // The list of calendars is read hourly, and a series that could not be expanded is asked for again.
+        self.pass_some(TimeDelta::minutes(1), 61, 70);
+        let mut since = self.now();
+        let mut rest = None;
+        for _ in 0..60 {
+            self.program(&Gate::open()).await;
+            self.check().await?;
+            match self.unrest(since).await? {
+                Unrest::None => {
+                    rest = Some(());
+                    break;
+                }
+                Unrest::Because(what) => {
+                    rest = None;
+                    if self.aloud {
+                        self.tell(format!("not quiet: {what}"));
+                    }
+                }
+                Unrest::Settled => {
+                    since = self.now();
+                }
+            }
+            self.wait_for_work().await;
+        }
+        if rest.is_none() {
+            let why = self.unrest(since).await?;
+            return Err(format!("it never gets quiet: {why:?}"));
+        }
+        cover("quiet");
+        for number in 0..self.people.len() {
+            self.compare(number).await?;
+        }
+        self.again().await?;
+        if self.dice.chance(30) {
+            self.slide().await?;
+        }
+        Ok(())
+    }
+
+    /// As time passes, and as the provider travels, blocks come and go without the platform being asked.
+    pub(super) async fn slide(&mut self) -> Verdict {
+        let unreadable = {
+            let sim = lock(&self.sim.state);
+            let mut events =
+                sim.world.accounts.iter().flat_map(|one| &one.calendars).flat_map(|one| one.events.values());
+            events.any(|event| matches!(&event.what, What::Series(series) if !series.readable))
+        };
+        if unreadable {
+            return Ok(());
+        }
+        cover("time passes without a word from the platform");
+        self.pass_some(TimeDelta::hours(1), 1, 24 * 40);
+        for number in 0..self.people.len() {
+            if self.dice.chance(40) {
+                self.move_to_another_zone(number).await?;
+            }
+            self.compare(number).await?;
+        }
+        Ok(())
+    }
+
+    /// Until a connection is due.
+    pub(super) async fn wait_for_work(&self) {
+        let now = self.now();
+        let mut next = now + TimeDelta::minutes(10);
+        for person in &self.people {
+            for row in self.setup.inspect.connections(person.id).await {
+                if matches!(row.status.as_str(), "connected" | "disconnecting") {
+                    let due = if row.wanted > row.covered { now } else { row.next_sync_at };
+                    next =
+                        next.min(due.max(row.leased_until.unwrap_or(now)).max(row.not_before.unwrap_or(now)));
+                }
+            }
+        }
+        self.setup.clock.set(next.max(now + TimeDelta::seconds(5)));
+    }
+
+    pub(super) async fn unrest(&mut self, since: DateTime<Utc>) -> Result<Unrest, String> {
+        for number in 0..self.people.len() {
+            let id = self.people[number].id;
+            let mut settled = false;
+            for row in self.setup.inspect.connections(id).await {
+                let one = self.people[number].connections.iter().find(|one| one.id.0 == row.id);
+                let one = one.ok_or_else(|| format!("a connection from nowhere: {row:?}"))?;
+                let (live, account) = (one.live, one.account);
+                match row.status.as_str() {
+                    "needs_reconnect" if live => {
+                        if !lock(&self.sim.state).said_dead.contains(&account) {
+                            return Err(format!("flagged without a reason: {row:?}"));
+                        }
+                        cover("needs to be reconnected");
+                        self.connect(number, account, Some(ConnectionId(row.id)), Consent::Full).await?;
+                        settled = true;
+                    }
+                    "connected" if live => {
+                        let fresh = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at >= since);
+                        if !(fresh(row.last_synced_at) && fresh(row.calendars_listed_at))
+                            || row.wanted > row.covered
+                            || row.leased_until.is_some()
+                            || row.failures > 0
+                            || row.next_sync_at <= self.now()
+                        {
+                            return Ok(Unrest::Because(format!("{row:?}")));
+                        }
+                    }
+                    "disconnecting" if !live => return Ok(Unrest::Because(format!("{row:?}"))),
+                    "disconnected" if !live => {
+                        if row.has_tokens {
+                            return Err(format!("disconnected, with tokens: {row:?}"));
+                        }
+                        cover("disconnected");
+                    }
+                    _ => return Err(format!("a connection is not what was wished: {row:?}")),
+                }
+            }
+            let mut calendars = self.setup.inspect.calendars(id).await;
+            calendars.sort_by(|one, other| one.external_id.cmp(&other.external_id));
+            for row in &calendars {
+                if row.gone && row.selected {
+                    if self.dice.chance(50) {
+                        cover("a calendar that is gone is unselected");
+                        self.select_as(number, row.id, false).await?;
+                    } else {
+                        self.list_again(number, row);
+                    }
+                    settled = true;
+                }
+            }
+            if settled {
+                return Ok(Unrest::Settled);
+            }
+            if calendars.iter().any(|row| row.held > 0) {
+                self.decide(number).await?;
+                return Ok(Unrest::Settled);
+            }
+            if let Some(row) = calendars.iter().find(|row| row.selected && row.last_error.is_some()) {
+                return Ok(Unrest::Because(format!("{row:?}")));
+            }
+            let (zone, behind) = self.setup.inspect.provider(id).await;
+            if zone != self.people[number].zone.name() {
+                return Err(format!("the provider's zone is {zone}"));
+            }
+            if behind {
+                return Ok(Unrest::Because("to be derived".to_owned()));
+            }
+        }
+        Ok(Unrest::None)
+    }
+
+    pub(super) fn list_again(&mut self, person: usize, row: &CalendarRow) {
+        let account = self.people[person].connections.iter().find(|one| one.id.0 == row.connection_id);
+        let account = account.expect("it is theirs").account;
+        if let Some(calendar) = lock(&self.sim.state).world.calendar_mut(account, &row.external_id) {
+            calendar.listed = true;
+        }
+        self.tell(format!("{} is listed again", row.name));
+        // The list is read within the hour.
+        self.pass(TimeDelta::minutes(61));
+    }
+
+    pub(super) async fn wake_all(&self) -> Verdict {
+        for person in &self.people {
+            for connection in person.connections.iter().filter(|one| one.live) {
+                if !self.setup.database.wake(person.id, connection.id).await.map_err(told)? {
+                    return Err("a live connection cannot be woken".to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A further round writes nothing that blocks; and a wake-up during a round is followed by another one.
+    pub(super) async fn again(&mut self) -> Verdict {
+        let mut before = Vec::new();
+        for number in 0..self.people.len() {
+            let id = self.people[number].id;
+            before.push(self.setup.inspect.rows(id).await);
+        }
+        self.wake_all().await?;
+        let gate = Gate::closed();
+        let mut program = self.program(&gate);
+        // It has taken the leases.
+        if gate.advance(&mut program, 1).await.is_none() {
+            self.wake_all().await?;
+            gate.advance(&mut program, u64::MAX).await;
+        }
+        let asked = self.now();
+        self.setup.clock.advance(TimeDelta::seconds(1));
+        let woken = self.now();
+        self.program(&Gate::open()).await;
+        for (number, before) in before.iter().enumerate() {
+            let id = self.people[number].id;
+            let day = |at: DateTime<Utc>| at.with_timezone(&self.people[number].zone).date_naive();
+            if day(asked) == day(woken) && self.setup.inspect.rows(id).await != *before {
+                return Err("a round with no news wrote blocks".to_owned());
+            }
+            for row in self.setup.inspect.connections(id).await {
+                // A program that stopped right after a disconnect leaves a lease that nobody can want any more.
+                let over = row.status == "disconnected";
+                if !over && (row.leased_until.is_some() || row.wanted > row.covered) {
+                    return Err(format!("a lease or a wake-up is left: {row:?}"));
+                }
+                if row.status == "connected" && row.last_synced_at.is_none_or(|at| at < woken) {
+                    return Err(format!("a wake-up was lost: {row:?}"));
+                }
+                if row.last_synced_at.is_some() && row.rounds == 0 {
+                    return Err(format!("rounds are not in the log: {row:?}"));
+                }
+            }
+        }
+        self.check().await
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Unrest {
+    None,
+    Because(String),
+    /// Something was put right, and has to be synced.
+    Settled,
+}

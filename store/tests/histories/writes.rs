@@ -1,0 +1,240 @@
+//! The writing side of the platform: what it makes of events that are read, created, changed and deleted one by one
+//! (reference sheet, 7.1 to 7.5, 7.9 and 7.10).
+
+use crate::platform::{Sim, State, observed, shown, unavailable};
+use crate::support::{Dice, cover, lock};
+use crate::world::{Calendar, Lag, What, Written};
+use secrecy::SecretString;
+use simone_booking::Clock;
+use simone_sync::event::{Change, Marks, ObservedEvent, Shape, Span};
+use simone_sync::export::{Content, Marker, Patch};
+use simone_sync::platform::PlatformError;
+use std::sync::MutexGuard;
+
+impl Sim {
+    /// What a request for one event of a calendar meets before it is looked at.
+    fn arrives(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        writes: bool,
+    ) -> Result<(MutexGuard<'_, State>, usize), PlatformError> {
+        self.fault(false)?;
+        let now = self.clock.now();
+        let mut sim = lock(&self.state);
+        let account = sim.account_of(access_token, now)?;
+        let named = (account, calendar.to_owned());
+        if sim.faults.not_found.contains(&named) {
+            cover("fault: a calendar is not found");
+            return Err(PlatformError::NotFound);
+        }
+        if sim.faults.forbidden.contains(&named) {
+            cover("fault: a calendar is forbidden");
+            return Err(PlatformError::Forbidden { code: "forbidden".to_owned() });
+        }
+        let found = sim.world.calendar(account, calendar).filter(|calendar| calendar.listed);
+        let Some(found) = found else { return Err(PlatformError::NotFound) };
+        if writes && !found.writable {
+            cover("write: into a calendar that can only be read");
+            return Err(PlatformError::Forbidden { code: "requiredAccessLevel".to_owned() });
+        }
+        Ok((sim, account))
+    }
+
+    pub fn read(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        id: &str,
+    ) -> Result<Change, PlatformError> {
+        let (sim, account) = self.arrives(access_token, calendar, false)?;
+        let found = sim.world.calendar(account, calendar).expect("it was found");
+        let event = found.events.get(id).ok_or(PlatformError::NotFound)?;
+        cover(if event.what == What::Gone { "read: an event that is gone" } else { "read: an event" });
+        Ok(shown(event, None, &mut Dice::new(0)).expect("each event shows"))
+    }
+
+    pub fn insert(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        marker: &Marker,
+        content: &Content,
+    ) -> Result<ObservedEvent, PlatformError> {
+        let (mut sim, account) = self.arrives(access_token, calendar, true)?;
+        let now = self.clock.now();
+        let id = &marker.name;
+        let fits = |c: char| matches!(c, '0'..='9' | 'a'..='v');
+        assert!((5..=1024).contains(&id.len()) && id.chars().all(fits), "not an id of Google's: {id}");
+        let found = sim.world.calendar_mut(account, calendar).expect("it was found");
+        if found.events.contains_key(id) {
+            cover("write: the name is used up");
+            return Err(PlatformError::Exists);
+        }
+        let lag = lag(found);
+        assert!(content.start < content.end, "an event that ends before it begins");
+        let what = What::Single(Span::Timed { start: content.start, end: content.end });
+        found.put(id, what, Marks::default(), now);
+        let event = found.events.get_mut(id).expect("it was put");
+        event.written = Some(Box::new(Written {
+            marker: marker.clone(),
+            title: content.title.clone(),
+            location: content.location.clone(),
+            description: content.description.clone(),
+            own_title: false,
+            own_location: false,
+            own_description: false,
+        }));
+        cover("write: create");
+        sim.after_write(account, calendar, id, lag, now)
+    }
+
+    pub fn patch(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        id: &str,
+        revision: &str,
+        patch: &Patch,
+    ) -> Result<ObservedEvent, PlatformError> {
+        let (mut sim, account) = self.arrives(access_token, calendar, true)?;
+        let now = self.clock.now();
+        let State { world, dice, .. } = &mut *sim;
+        let found = world.calendar_mut(account, calendar).expect("it was found");
+        let Some(event) = found.events.get(id) else { return Err(PlatformError::NotFound) };
+        if event.what == What::Gone {
+            // Which of the two is looked at first is not said.
+            cover("write: an update of an event that is gone");
+            return Err(if dice.chance(50) { PlatformError::NotFound } else { PlatformError::Changed });
+        }
+        if event.changed.to_string() != revision {
+            cover("write: changed meanwhile");
+            return Err(PlatformError::Changed);
+        }
+        let lag = lag(found);
+        let event = &found.events[id];
+        let (mut what, marks) = (event.what.clone(), event.marks);
+        if let Some((start, end, _)) = patch.times {
+            assert!(start < end, "an event that ends before it begins");
+            let exceptions = found.exceptions(id);
+            if !exceptions.is_empty() {
+                cover("write: a series is made a single event");
+            }
+            for exception in exceptions {
+                found.events.remove(&exception);
+            }
+            what = What::Single(Span::Timed { start, end });
+        }
+        found.put(id, what, marks, now);
+        let event = found.events.get_mut(id).expect("it was put");
+        let written = event.written.as_mut().expect("only what was written through the API is changed so");
+        if let Some(title) = &patch.title {
+            written.title.clone_from(title);
+            written.own_title = false;
+        }
+        if let Some(location) = &patch.location {
+            written.location.clone_from(location);
+            written.own_location = false;
+        }
+        if let Some((was, becomes)) = &patch.description {
+            let stands = &written.description;
+            written.description = match was.as_deref().filter(|was| !was.is_empty()) {
+                Some(was) if stands.contains(was) => stands.replacen(was, becomes, 1),
+                _ if stands.is_empty() || stands == becomes => becomes.clone(),
+                _ => format!("{becomes}\n\n{stands}"),
+            };
+            written.own_description = false;
+        }
+        cover("write: update");
+        sim.after_write(account, calendar, id, lag, now)
+    }
+
+    pub fn remove(
+        &self,
+        access_token: &SecretString,
+        calendar: &str,
+        id: &str,
+        revision: Option<&str>,
+    ) -> Result<(), PlatformError> {
+        let (mut sim, account) = self.arrives(access_token, calendar, true)?;
+        let now = self.clock.now();
+        let State { world, dice, faults, .. } = &mut *sim;
+        let found = world.calendar_mut(account, calendar).expect("it was found");
+        let Some(event) = found.events.get(id) else { return Err(PlatformError::NotFound) };
+        if event.what == What::Gone {
+            cover("write: a second deletion");
+            return Err(PlatformError::NotFound);
+        }
+        if revision.is_some_and(|revision| event.changed.to_string() != revision) {
+            cover("write: changed meanwhile");
+            return Err(PlatformError::Changed);
+        }
+        assert!(event.written.is_some(), "an event that is not ours is deleted: {id}");
+        let lag = lag(found);
+        let marks = found.events[id].marks;
+        for exception in found.exceptions(id) {
+            found.put(&exception, What::Gone, marks, now);
+        }
+        found.put(id, What::Gone, marks, now);
+        found.begin_lag(lag, dice);
+        cover("write: delete");
+        if faults.lost_writes > 0 {
+            cover("fault: a deletion's answer is lost");
+            faults.lost_writes -= 1;
+            return Err(unavailable(None));
+        }
+        Ok(())
+    }
+}
+
+/// What the feed may go on to show.
+fn lag(calendar: &Calendar) -> Lag {
+    Lag { changes: calendar.changes, events: calendar.events.clone(), listings: 0 }
+}
+
+impl Calendar {
+    /// Some writes reach the feed only after a while. One that lags already goes on to show what it shows.
+    fn begin_lag(&mut self, lag: Lag, dice: &mut Dice) {
+        if self.lag.is_none() && dice.chance(12) {
+            let listings = 2 + u32::try_from(dice.below(2)).expect("it is small");
+            self.lag = Some(Lag { listings, ..lag });
+        }
+    }
+}
+
+impl State {
+    /// The answer to a write, if it arrives.
+    fn after_write(
+        &mut self,
+        account: usize,
+        calendar: &str,
+        id: &str,
+        lag: Lag,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<ObservedEvent, PlatformError> {
+        let Self { world, dice, faults, .. } = self;
+        let found = world.calendar_mut(account, calendar).expect("it was found");
+        found.begin_lag(lag, dice);
+        let event = &found.events[id];
+        let What::Single(span) = event.what else {
+            // An update of other fields than the times of what the provider made a series.
+            let Some(Change::Present(event)) = shown(event, None, &mut Dice::new(0)) else {
+                return Err(unavailable(None));
+            };
+            return Ok(*event);
+        };
+        let answer = observed(event, Shape::Single { span });
+        if dice.chance(8) {
+            // The platform goes over it once more (7.10).
+            cover("write: an event changes by itself right after it was written");
+            let (what, marks) = (event.what.clone(), event.marks);
+            found.put(id, what, marks, now);
+        }
+        if faults.lost_writes > 0 {
+            cover("fault: a write's answer is lost");
+            faults.lost_writes -= 1;
+            return Err(unavailable(None));
+        }
+        Ok(answer)
+    }
+}

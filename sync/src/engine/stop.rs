@@ -1,0 +1,79 @@
+//! Why a round cannot go on, and what that says.
+
+use crate::platform::{PlatformError, TokenError};
+use crate::ports::StoreError;
+use crate::round::Outcome;
+use std::time::Duration;
+
+/// Why a round cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stop {
+    /// Someone else holds the connection: write nothing more.
+    #[error("overtaken")]
+    Overtaken,
+    #[error("the grant is dead or lacks a permission")]
+    NeedsReconnect,
+    #[error(transparent)]
+    Platform(PlatformError),
+    #[error(transparent)]
+    Token(TokenError),
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::LeaseLost => Self::Overtaken,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl Stop {
+    /// What a failure of one calendar says of that calendar; `None` when it concerns the whole connection.
+    pub(super) fn of_one_calendar(&self) -> Option<&'static str> {
+        match self {
+            Self::Platform(PlatformError::NotFound) => Some("not_found"),
+            Self::Platform(PlatformError::Forbidden { .. }) => Some("forbidden"),
+            Self::Platform(PlatformError::Refused { .. }) => Some("refused"),
+            Self::Platform(PlatformError::CursorExpired) => Some("cursor_expired"),
+            Self::Platform(PlatformError::Unavailable { .. }) => Some("unavailable"),
+            Self::Platform(PlatformError::Exists | PlatformError::Changed) => Some("changed"),
+            _ => None,
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::NeedsReconnect | Self::Platform(PlatformError::MissingScopes) => Outcome::NeedsReconnect,
+            Self::Token(TokenError::Dead { .. }) => Outcome::NeedsReconnect,
+            Self::Token(TokenError::Misconfigured { .. }) => Outcome::Misconfigured,
+            Self::Token(TokenError::RateLimited { .. })
+            | Self::Platform(PlatformError::RateLimited { .. }) => Outcome::RateLimited,
+            Self::Token(TokenError::Unavailable { .. })
+            | Self::Platform(PlatformError::Unavailable { .. }) => Outcome::Unavailable,
+            Self::Platform(PlatformError::QuotaExhausted { .. }) => Outcome::QuotaExhausted,
+            Self::Platform(PlatformError::Unauthorized) => Outcome::Unauthorized,
+            Self::Platform(_) => Outcome::Refused,
+            Self::Store(_) | Self::Overtaken => Outcome::Database,
+        }
+    }
+
+    /// How long the platform asked to wait.
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Token(TokenError::RateLimited { retry_after })
+            | Self::Platform(
+                PlatformError::RateLimited { retry_after }
+                | PlatformError::QuotaExhausted { retry_after }
+                | PlatformError::Unavailable { retry_after, .. },
+            ) => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn unavailable(reason: &str) -> PlatformError {
+    PlatformError::Unavailable { reason: reason.to_owned(), retry_after: None }
+}
