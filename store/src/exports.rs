@@ -306,7 +306,6 @@ impl Database {
         }))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of an attempt")]
     pub(crate) async fn write_intent(
         &self,
         lease: &Lease,

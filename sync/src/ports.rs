@@ -313,7 +313,6 @@ pub trait RoundStore: Send + Sync {
     /// Notes that an event is about to be made, before it is: `id` as far as the platform lets us choose it.
     /// Gives what is to be sent: as long as the outcome of an attempt is unknown, the next one sends the same, so that
     /// what stands there then can be told from what people made of it.
-    #[expect(clippy::too_many_arguments, reason = "the facts of an attempt")]
     async fn begin_export(
         &self,
         lease: &Lease,
