@@ -404,7 +404,8 @@ impl Choices for Database {
                 return Ok(false);
             }
             let removed = sqlx::query(
-                "DELETE FROM unavailabilities WHERE id = $1 AND provider_id = $2 AND calendar_id IS NULL",
+                "DELETE FROM unavailabilities
+                 WHERE id = $1 AND provider_id = $2 AND calendar_id IS NULL AND entered_id IS NULL",
             )
             .bind(unavailability.0)
             .bind(provider.0)
