@@ -147,6 +147,8 @@ impl Choices for Database {
             .await?;
             if !selected {
                 forget_events!(conn, "$1", calendar.0);
+                // If it receives bookings, what was known of the events there is forgotten, too.
+                exports_change!(conn, provider);
                 sqlx::query("DELETE FROM calendars WHERE id = $1 AND gone_at IS NOT NULL")
                     .bind(calendar.0)
                     .execute(&mut *conn)

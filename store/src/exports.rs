@@ -79,6 +79,7 @@ struct WrittenRow {
     gone: bool,
     failed: bool,
     past: bool,
+    shared: bool,
     shape: Option<Json<Shape>>,
     revision: Option<String>,
 }
@@ -197,6 +198,7 @@ impl Database {
             gone: row.gone,
             failed: row.failed,
             past: row.past,
+            shared: row.shared,
             seen: row.shape.zip(row.revision).map(|(shape, revision)| Seen { shape: shape.0, revision }),
         }
     }
@@ -243,7 +245,17 @@ impl Database {
                     "SELECT x.booking_id, x.generation, x.name, x.calendar_external_id, x.event_id, x.content,
                             x.fingerprint, x.starts_at, x.ends_at, x.overwrite, x.retired_at IS NOT NULL AS retired,
                             x.gone_at IS NOT NULL AS gone, x.error IS NOT NULL AS failed,
-                            b.status = 'confirmed' AND b.ends_at <= $2 AS past, e.shape, e.revision
+                            b.status = 'confirmed' AND b.ends_at <= $2 AS past,
+                            b.status = 'confirmed' AND EXISTS (
+                                SELECT 1 FROM calendar_exported_bookings y
+                                JOIN calendar_connections m ON m.id = y.connection_id
+                                    AND m.status IN ('connected', 'needs_reconnect')
+                                JOIN calendars d ON d.connection_id = m.id AND d.receives
+                                    AND d.external_id = y.calendar_external_id
+                                WHERE y.booking_id = x.booking_id AND y.connection_id <> x.connection_id
+                                  AND y.platform = x.platform AND y.name = x.name AND y.retired_at IS NULL
+                                  AND y.calendar_external_id = x.calendar_external_id) AS shared,
+                            e.shape, e.revision
                      FROM calendar_exported_bookings x
                      JOIN bookings b ON b.id = x.booking_id
                      LEFT JOIN calendars c ON c.connection_id = x.connection_id

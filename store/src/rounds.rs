@@ -484,6 +484,13 @@ impl RoundStore for Database {
                     };
                     sqlx::query(sql).bind(row.id).bind(now).execute(&mut *conn).await?;
                 }
+                // The one that receives bookings may be gone, or there again.
+                sqlx::query(
+                    "UPDATE calendar_connections SET exports_wanted = exports_wanted + 1 WHERE id = $1",
+                )
+                .bind(lease.connection.0)
+                .execute(&mut *conn)
+                .await?;
             }
             sqlx::query("UPDATE calendar_connections SET calendars_listed_at = $2 WHERE id = $1")
                 .bind(lease.connection.0)

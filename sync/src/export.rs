@@ -193,6 +193,9 @@ pub struct Written {
     pub seen: Option<Seen>,
     /// The booking is confirmed and its appointment over: it stays as it is.
     pub past: bool,
+    /// It stands for the booking on another connection of the provider as well: on the same account, connected anew, or by
+    /// a calendar that both see.
+    pub shared: bool,
 }
 
 impl Written {
@@ -280,7 +283,7 @@ pub fn plan(
         }
     }
     for row in written {
-        if current.contains(&row.key) || row.past || !row.may_stand() {
+        if current.contains(&row.key) || row.past || row.shared || !row.may_stand() {
             continue;
         }
         let delete = Operation::Delete {

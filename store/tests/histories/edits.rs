@@ -463,6 +463,7 @@ fn elsewhere(
             calendars[to].put(id, what, marks, now);
             let there = calendars[to].events.get_mut(id).expect("it was put");
             (there.written, there.decoration) = (written, decoration);
+            there.brought_by_hand();
             calendars[at].put(id, What::Gone, marks, now);
         }
     }

@@ -57,7 +57,9 @@ pub fn edit(world: &mut World, dice: &mut Dice, account: usize, now: DateTime<Ut
         let event = &calendars[at].events[&id];
         let (what, marks, written) = (event.what.clone(), event.marks, event.written.clone());
         calendars[to].put(&id, what, marks, now);
-        calendars[to].events.get_mut(&id).expect("it was put").written = written;
+        let there = calendars[to].events.get_mut(&id).expect("it was put");
+        there.written = written;
+        there.brought_by_hand();
         calendars[at].put(&id, What::Gone, marks, now);
         cover("ours: dragged to another calendar");
         return Some(format!("drag our {id} to {}", calendars[to].name));

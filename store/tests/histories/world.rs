@@ -100,7 +100,7 @@ pub struct Written {
     pub own_description: bool,
     /// What people added to the description.
     pub notes: Vec<String>,
-    /// People took it out of the bin, once.
+    /// People took it out of the bin, or dragged it here, once.
     pub brought_back: bool,
 }
 
@@ -231,8 +231,8 @@ impl Calendar {
         let brought_back = event.what != What::Gone
             && event.previous.as_ref().is_some_and(|previous| previous.what == What::Gone);
         self.events.insert(id.to_owned(), event);
-        if brought_back && let Some(written) = self.events.get_mut(id).and_then(|it| it.written.as_mut()) {
-            written.brought_back = true;
+        if brought_back {
+            self.events.get_mut(id).expect("it was put").brought_by_hand();
         }
     }
 
@@ -266,7 +266,13 @@ impl Event {
         self.written.as_ref().map(|written| &written.marker).filter(|marker| marker.name == self.id)
     }
 
-    /// People took it out of the bin.
+    /// People took it out of the bin, or dragged it here.
+    pub fn brought_by_hand(&mut self) {
+        if let Some(written) = &mut self.written {
+            written.brought_back = true;
+        }
+    }
+
     pub fn is_brought_back(&self) -> bool {
         self.written.as_ref().is_some_and(|written| written.brought_back)
     }

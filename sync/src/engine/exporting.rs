@@ -78,7 +78,19 @@ impl Engine {
         let mut unanswered = 0;
         for operation in operations {
             let key = operation.key();
-            let code = match self.perform_one(round, input, operation).await {
+            let calendar = match &operation {
+                Operation::Create { .. } => input.receiving.as_ref(),
+                Operation::Delete { calendar, .. } => Some(calendar),
+                Operation::Update { .. } | Operation::Look { .. } => row(input, key).map(|row| &row.calendar),
+            };
+            let unseen = calendar.is_some_and(|calendar| round.unseen.contains(calendar));
+            let done = if unseen {
+                // That an event is not found there does not mean that it is gone.
+                Ok(Met::Failed("not_found"))
+            } else {
+                self.perform_one(round, input, operation).await
+            };
+            let code = match done {
                 Ok(Met::Done) => {
                     unanswered = 0;
                     continue;

@@ -54,6 +54,8 @@ struct Round<'a> {
     delays: (usize, i64),
     list_doubted: bool,
     failed_calendars: usize,
+    /// Calendars that are not there, or may not be seen, at present: what is asked of their events says nothing of these.
+    unseen: Vec<String>,
     disconnected: bool,
     advances: Vec<Advance>,
     /// Something that blocks depend on was written.
@@ -126,6 +128,7 @@ impl Engine {
             delays: (0, 0),
             list_doubted: false,
             failed_calendars: 0,
+            unseen: Vec::new(),
             disconnected: false,
             advances: Vec::new(),
             facts_changed: false,
@@ -197,6 +200,7 @@ impl Engine {
             if let Stop::Platform(PlatformError::NotFound | PlatformError::Forbidden { .. }) = stop {
                 // It may have been withdrawn: the list tells.
                 round.list_doubted = true;
+                round.unseen.push(target.external_id.clone());
             } else if round.failed_calendars == targets.len() {
                 return Err(stop);
             }

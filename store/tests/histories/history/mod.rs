@@ -204,6 +204,7 @@ fn make_world(dice: &mut Dice, seed: u64, now: DateTime<Utc>) -> World {
         let at = dice.below(world.accounts[0].calendars.len());
         let id = world.accounts[0].calendars[at].id.clone();
         world.accounts[1].shared.push((0, id));
+        cover("two accounts share a calendar");
     }
     world
 }
