@@ -61,7 +61,7 @@ pub struct ServiceTerms {
 pub const LONGEST_MINUTES: i64 = 12 * 60;
 pub const LONGEST_BUFFER_MINUTES: i64 = 4 * 60;
 pub const LONGEST_NAME: usize = 120;
-pub const HIGHEST_PRICE_CENTS: i64 = 10_000_00;
+pub const HIGHEST_PRICE_CENTS: i64 = 1_000_000;
 
 /// What is wrong with the terms of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

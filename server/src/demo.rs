@@ -122,7 +122,7 @@ async fn offer(product: &Product) -> anyhow::Result<()> {
     let at_the_clients = ServiceTerms {
         name: "Massage 60min".to_owned(),
         duration_minutes: 60,
-        price_cents: Some(70_00),
+        price_cents: Some(7_000),
         buffer_before_minutes: 15,
         buffer_after_minutes: 15,
         place: Place::Client,
@@ -131,13 +131,13 @@ async fn offer(product: &Product) -> anyhow::Result<()> {
     let longer = ServiceTerms {
         name: "Massage 90min".to_owned(),
         duration_minutes: 90,
-        price_cents: Some(95_00),
+        price_cents: Some(9_500),
         ..at_the_clients.clone()
     };
     let at_the_practice = ServiceTerms {
         name: "Réflexologie plantaire".to_owned(),
         duration_minutes: 45,
-        price_cents: Some(50_00),
+        price_cents: Some(5_000),
         buffer_before_minutes: 0,
         buffer_after_minutes: 15,
         place: Place::Provider,

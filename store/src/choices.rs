@@ -319,6 +319,8 @@ impl Choices for Database {
             }
             let about = format!("removals_held:{calendar}:");
             settle_notices!(conn, provider, &about, now);
+            // Events of ours may be among them: whether they are gone, reading them tells.
+            exports_change!(conn, provider);
             audit!(self, conn, provider, "accept_removals", calendar, now);
             Ok(true)
         })
@@ -383,6 +385,7 @@ impl Choices for Database {
             }
             let about = format!("removals_held:{calendar}:");
             settle_notices!(conn, provider, &about, now);
+            exports_change!(conn, provider);
             audit!(self, conn, provider, "refuse_removals", calendar, now);
             Ok(true)
         })

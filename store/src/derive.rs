@@ -344,10 +344,13 @@ impl Database {
             if began_from.covers_all(now) {
                 sqlx::query(
                     "DELETE FROM calendar_sync_events WHERE over_at < $2 AND held_at IS NULL
-                     AND calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)",
+                     AND calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)
+                     AND NOT EXISTS (SELECT 1 FROM bookings b WHERE b.id = calendar_sync_events.marker_booking_id
+                        AND b.provider_id = $1 AND b.ends_at > $3 AND b.status = 'confirmed')",
                 )
                 .bind(provider.0)
                 .bind(dropped_before(now))
+                .bind(now)
                 .execute(&mut *conn)
                 .await?;
             }

@@ -1,23 +1,30 @@
 //! Erasing a provider: the wish is a fact that is stored, and all else follows from it, however often the process stops.
 //!
-//! With the wish goes what blocks, what was read and every way in; the connections are ended as by a disconnect, by
+//! With the wish goes what blocks, what was read and every way in, and what was booked is cancelled; the connections are ended as by a disconnect, by
 //! rounds of their own. The row, and what still hangs on it, goes once no connection is left to be ended.
 
 use crate::Database;
 use crate::audit::audit_by;
+use crate::booking_changes::note_change;
+use crate::booking_news::tell_of_booking;
+use crate::booking_rows::{BookingRow, booking_columns};
 use crate::database::{for_update, read, write};
 use crate::deliveries::{Email, EmailKind, enqueue_to};
 use chrono::{DateTime, Utc};
 use simone_booking::ProviderId;
+use simone_booking::booking::{Actor, ChangeKind, Status};
 use simone_sync::ports::StoreResult;
 use uuid::Uuid;
 
 /// Everything of a provider that is not needed to end their connections, in an order that no reference stands against.
-const OF_THE_PROVIDER: [&str; 11] = [
+const OF_THE_PROVIDER: [&str; 14] = [
     "DELETE FROM sessions WHERE provider_id = $1",
     "DELETE FROM login_tokens WHERE provider_id = $1",
     "DELETE FROM oauth_attempts WHERE provider_id = $1",
     "DELETE FROM touched_events WHERE provider_id = $1",
+    "DELETE FROM calendar_conflicts WHERE provider_id = $1",
+    "DELETE FROM entered_unavailabilities WHERE provider_id = $1",
+    "DELETE FROM hours_exceptions WHERE provider_id = $1",
     "DELETE FROM unavailabilities WHERE provider_id = $1",
     "DELETE FROM calendar_sync_events WHERE calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)",
     "DELETE FROM calendars WHERE provider_id = $1",
@@ -32,8 +39,8 @@ const AT_ONCE: i64 = 50;
 
 impl Database {
     /// Records the wish that a provider, and everything of theirs, be erased. At once they are logged out everywhere, no
-    /// link lets them in, nothing is blocked, and what was read of their calendars is gone; the connections are ended by
-    /// rounds, and [`Database::finish_erasures`] does the rest. `by` as in the audit log. `false`: there is no such
+    /// link lets them in, nothing is blocked, what was read of their calendars is gone, and appointments to come are cancelled
+    /// and their clients told; the connections are ended by rounds, and [`Database::finish_erasures`] does the rest. `by` as in the audit log. `false`: there is no such
     /// provider, or the wish was recorded before.
     pub async fn request_erasure(
         &self,
@@ -55,7 +62,8 @@ impl Database {
             }
             sqlx::query(
                 "UPDATE calendar_connections SET status = 'disconnecting', disconnect_requested_at = $2,
-                        epoch = epoch + 1, leased_until = NULL, wanted = wanted + 1, next_sync_at = $2, failures = 0
+                        epoch = epoch + 1, leased_until = NULL, wanted = wanted + 1, next_sync_at = $2, failures = 0,
+                        exports_wanted = exports_wanted + 1
                  WHERE provider_id = $1 AND status IN ('connected', 'needs_reconnect')",
             )
             .bind(provider.0)
@@ -65,6 +73,53 @@ impl Database {
             for sql in OF_THE_PROVIDER {
                 sqlx::query(sql).bind(provider.0).execute(&mut *conn).await?;
             }
+            // What is to come cannot take place; whoever was to come is told. What they wrote stays no longer than that.
+            let rows: Vec<BookingRow> = sqlx::query_as(concat!(
+                "SELECT ",
+                booking_columns!(),
+                " FROM bookings b WHERE b.provider_id = $1 AND b.starts_at > $2 AND b.status <> 'cancelled'
+                  ORDER BY b.starts_at, b.id"
+            ))
+            .bind(provider.0)
+            .bind(now)
+            .fetch_all(&mut *conn)
+            .await?;
+            for row in rows {
+                let (mut booking, link) = self.open_booking(row)?;
+                booking.status = Status::Cancelled;
+                booking.revision += 1;
+                booking.changed_at = now;
+                sqlx::query(
+                    "UPDATE bookings SET status = 'cancelled', revision = $2, changed_at = $3 WHERE id = $1",
+                )
+                .bind(booking.id.0)
+                .bind(booking.revision)
+                .bind(now)
+                .execute(&mut *conn)
+                .await?;
+                note_change!(self, conn, booking, ChangeKind::Cancelled, Actor::System, None, now);
+                // Nobody's: it is to outlive the provider.
+                tell_of_booking!(
+                    self,
+                    conn,
+                    None,
+                    &booking,
+                    &link,
+                    ChangeKind::Cancelled,
+                    Actor::System,
+                    None,
+                    now
+                );
+            }
+            sqlx::query("DELETE FROM bookings WHERE provider_id = $1 AND starts_at <= $2")
+                .bind(provider.0)
+                .bind(now)
+                .execute(&mut *conn)
+                .await?;
+            sqlx::query("UPDATE bookings SET client = NULL WHERE provider_id = $1")
+                .bind(provider.0)
+                .execute(&mut *conn)
+                .await?;
             audit_by!(self, conn, by, provider.0, "request_erasure", provider, now);
             Ok(true)
         })

@@ -11,13 +11,29 @@ const DELIVERIES: TimeDelta = TimeDelta::days(30);
 /// What was said goodbye to is to be forgotten, address and all, soon after the e-mail has left.
 const FAREWELLS: TimeDelta = TimeDelta::hours(1);
 const OWN_BLOCKS: TimeDelta = TimeDelta::days(30);
+/// How long after an appointment it is known who came, and what was written of them into calendars.
+const CLIENTS: TimeDelta = TimeDelta::days(365);
+/// Closed ones.
+const CONFLICTS: TimeDelta = TimeDelta::days(365);
+/// Within which the repetition of a request is known as one.
+const REQUESTS: TimeDelta = TimeDelta::hours(48);
 const DISCONNECTED: TimeDelta = TimeDelta::days(90);
 
 impl Database {
-    /// Removes what is too old: expired sessions and links, old log rows, notices, deliveries and past blocks.
+    /// Removes what is too old: expired sessions and links, old log rows, notices, deliveries and past
+    /// blocks, and who the clients of appointments long past were.
     pub async fn prune(&self, now: DateTime<Utc>) -> StoreResult<()> {
         write!(self, |conn| {
             for (sql, before) in [
+                ("UPDATE bookings SET client = NULL WHERE client IS NOT NULL AND ends_at <= $1", now - CLIENTS),
+                ("DELETE FROM calendar_exported_bookings WHERE ends_at <= $1", now - CLIENTS),
+                ("DELETE FROM calendar_conflicts WHERE closed_at <= $1", now - CONFLICTS),
+                ("DELETE FROM booking_requests WHERE created_at <= $1", now - REQUESTS),
+                (
+                    "DELETE FROM deliveries WHERE next_at IS NULL AND created_at <= $1 AND provider_id IS NULL
+                     AND channel = 'email' AND SUBSTR(cause, 1, 8) = 'booking:'",
+                    now - FAREWELLS,
+                ),
                 ("DELETE FROM sessions WHERE expires_at <= $1", now),
                 ("DELETE FROM login_tokens WHERE expires_at <= $1", now),
                 ("DELETE FROM oauth_attempts WHERE expires_at <= $1", now),

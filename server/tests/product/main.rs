@@ -6,6 +6,7 @@ mod api;
 mod api_bookings;
 mod api_walk;
 mod commands;
+mod conflicts;
 mod copies;
 mod crashes;
 mod dead_grant;

@@ -28,7 +28,8 @@ impl Stamp {
     }
 }
 
-/// The provider: deriving, and what they chose about themselves. Every choice about calendars raises `derive_wanted`.
+/// The provider: deriving, and what they chose about themselves. Every choice about calendars, and
+/// every booking, raises `derive_wanted`; conflicts are found by deriving.
 type ProviderFacts = (String, Option<String>, String, String, i64, i64, Option<DateTime<Utc>>);
 
 #[derive(Debug, sqlx::FromRow)]
@@ -41,6 +42,8 @@ struct ConnectionFacts {
     leased: bool,
     wanted: i64,
     covered: i64,
+    exports_wanted: i64,
+    exports_done: i64,
     /// Set anew by each round's end, which also writes the log.
     next_sync_at: DateTime<Utc>,
     calendars_listed_at: Option<DateTime<Utc>>,
@@ -110,7 +113,8 @@ impl Database {
             );
             gather!(
                 ConnectionFacts,
-                "id, status, epoch, leased_until IS NOT NULL AS leased, wanted, covered, next_sync_at,
+                "id, status, epoch, leased_until IS NOT NULL AS leased, wanted, covered, exports_wanted,
+                        exports_done, next_sync_at,
                         calendars_listed_at, pages_read, events_read, provider_id AS of_provider
                  FROM calendar_connections WHERE provider_id",
                 "ORDER BY id"

@@ -1,18 +1,24 @@
 //! Keys are rotated while others work, and a missing one is noticed before anything is written.
 
+use crate::bookings::{asked, at};
 use crate::support::{Fixture, on_both};
 use crate::{later, now, plan, single, weekly};
 use chrono::TimeDelta;
 use secrecy::ExposeSecret as _;
-use simone_booking::{CalendarId, ProviderId};
-use simone_store::Database;
+use secrecy::SecretBox;
+use simone_booking::{CalendarId, Ids, ProviderId, SystemClock};
+use simone_store::crypto::Place;
 use simone_store::deliveries::EmailKind;
 use simone_store::rotation::KeysRefused;
 use simone_store::sealed::{KeyCount, NOT_SEALED, SEALED};
+use simone_store::views::BookingFilter;
+use simone_store::{Database, Keyring};
 use simone_sync::import::PullPlan;
 use simone_sync::platform::Platform;
 use simone_sync::ports::{Attempt, Choices as _, ConnectStore as _, Lease, RoundStore as _};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// A new key in front of the one that sealed the data.
 const BOTH: &[(&str, u8)] = &[("new", 9), ("test", 7)];
@@ -34,6 +40,41 @@ async fn filled(fixture: &Fixture) -> (ProviderId, Lease, CalendarId) {
     fixture.db.derive(provider, now()).await.unwrap();
     let link = EmailKind::LoginLink { token: "token".to_owned() };
     fixture.db.send_email(provider, "login", link, now()).await.unwrap();
+    // The neighbour, whose calendars do not matter here, is booked.
+    let (neighbour, service) = fixture.open_provider("b", 0).await;
+    let done = fixture.book(&asked(neighbour, service, at(10, 0))).await.unwrap();
+    let booking = done.booking.id.0;
+    let keys = Keyring::new(
+        [("test".to_owned(), SecretBox::new(Box::new(vec![7; 32])))],
+        Arc::new(Ids::seeded(Arc::new(SystemClock), 3)),
+    )
+    .unwrap();
+    let place = |table, column, row| Place { table, column, row };
+    let (entered, written): (&[&[u8]], &[&[u8]]) =
+        (&[&[5; 16]], &[lease.connection.0.as_bytes(), booking.as_bytes(), b"name"]);
+    let title = keys.seal(place("entered_unavailabilities", "details", entered), b"{}");
+    let content = keys.seal(place("calendar_exported_bookings", "content", written), b"{}");
+    let (bytes, id) = (|bytes: &[u8]| fixture.bytes(bytes), |id: Uuid| fixture.id(id));
+    fixture
+        .execute(&format!(
+            "INSERT INTO entered_unavailabilities (id, provider_id, shape, details, created_at)
+             VALUES ({}, {}, '{{}}', {}, '2026-01-06T09:00:00+00:00')",
+            id(Uuid::from_bytes([5; 16])),
+            id(neighbour.0),
+            bytes(&title)
+        ))
+        .await;
+    fixture
+        .execute(&format!(
+            "INSERT INTO calendar_exported_bookings (connection_id, booking_id, generation, provider_id, platform,
+                                                     calendar_external_id, name, content)
+             VALUES ({}, {}, 1, {}, 'google', 'primary', 'name', {})",
+            id(lease.connection.0),
+            id(booking),
+            id(neighbour.0),
+            bytes(&content)
+        ))
+        .await;
     (provider, lease, calendar)
 }
 
@@ -98,7 +139,12 @@ async fn everything_is_sealed_anew_and_the_old_key_is_no_longer_needed() {
         assert_eq!(titles(&new, provider).await, shown);
         let tokens = new.round_input(&lease).await.unwrap().tokens.expect("they open");
         assert_eq!(tokens.refresh.expose_secret(), "secret-refresh");
-        assert_eq!(new.due_emails(now(), 9).await.unwrap().len(), 1);
+        assert_eq!(new.due_emails(now(), 9).await.unwrap().len(), 3);
+        let filter = BookingFilter { limit: 9, ..BookingFilter::default() };
+        let neighbour = new.provider_by_email("b@simone.test").await.unwrap().unwrap().id;
+        let booking = new.bookings(neighbour, &filter).await.unwrap().remove(0);
+        assert_eq!(booking.client.expect("it opens").name, "Marie Durand");
+        assert!(!new.booking(neighbour, booking.id).await.unwrap().unwrap().link.is_empty());
         let attempt = new.take_attempt("state", b"session", now()).await.unwrap().expect("it is pending");
         assert_eq!(attempt.verifier.expose_secret(), "verifier");
         assert!(under(&new.key_counts().await.unwrap(), "test").is_empty());

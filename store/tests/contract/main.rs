@@ -4,6 +4,7 @@
 
 mod api_tokens;
 mod bookings;
+mod bookings_kept;
 mod conflicts;
 mod entered;
 mod keys;
@@ -13,6 +14,7 @@ mod reasons;
 mod stamps;
 mod support;
 mod transfer;
+mod webhooks;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -80,6 +80,17 @@ impl Fixture {
         sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&self.raw).await.unwrap().rows_affected()
     }
 
+    /// An id as this database writes it.
+    pub fn id(&self, id: Uuid) -> String {
+        if self.is_sqlite() { format!("x'{}'", id.simple()) } else { format!("'{id}'") }
+    }
+
+    /// Bytes as this database writes them.
+    pub fn bytes(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if self.is_sqlite() { format!("x'{hex}'") } else { format!("'\\x{hex}'") }
+    }
+
     /// Table and column of all columns of bytes in the schema that are no ids.
     pub async fn columns_of_bytes(&self) -> Vec<(String, String)> {
         let sql = if self.is_sqlite() {
@@ -183,6 +194,14 @@ impl Fixture {
             "deliveries",
             "audit_log",
             "api_tokens",
+            "services",
+            "hours_exceptions",
+            "entered_unavailabilities",
+            "bookings",
+            "booking_changes",
+            "booking_requests",
+            "calendar_exported_bookings",
+            "calendar_conflicts",
         ];
         let mut dump = Vec::new();
         for table in tables {
