@@ -265,7 +265,7 @@ async fn an_appointment_is_made_moved_and_cancelled_by_its_provider() {
         page.says("Exporté");
 
         // An event that the platform refuses: that is said, and what it means.
-        let refused = json!({"kind": "status", "status": 400, "reason": "invalid", "method": "PATCH", "path": "*/events/*"});
+        let refused = json!({"kind": "status", "status": 400, "reason": "invalid", "method": "PATCH", "path": "*/events/*", "times": null});
         stage.simulator.fault(refused).await;
         let page = fill(stage, &format!("{path}/move"), "Déplacer", &[("time", "20:30")]).await;
         page.says("Le rendez-vous est déplacé");
