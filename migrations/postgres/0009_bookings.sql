@@ -122,7 +122,8 @@ ALTER TABLE calendar_connections ADD COLUMN pulled_at TIMESTAMPTZ;
 -- The provider's choice at a disconnect: their future events stay.
 ALTER TABLE calendar_connections ADD COLUMN keep_events BOOLEAN NOT NULL DEFAULT FALSE;
 
--- What tells an event of ours: its iCalendar uid, and our own marker, as far as it is of this installation.
+-- What tells an event of ours: its iCalendar uid, and the marker that names it, whosever it is; the booking only if it is
+-- of this installation.
 ALTER TABLE calendar_sync_events ADD COLUMN ical_uid TEXT;
 ALTER TABLE calendar_sync_events ADD COLUMN marker_booking_id UUID;
 ALTER TABLE calendar_sync_events ADD COLUMN marker_name TEXT;

@@ -204,7 +204,7 @@ impl Database {
                                                        marker_booking_id, marker_name) ",
                 );
                 query.push_values(rows, |mut values, row| {
-                    let marker = self.own_marker(row.event);
+                    let (booking, name) = self.marker_of(row.event);
                     values
                         .push_bind(plan.calendar.0)
                         .push_bind(&row.event.id)
@@ -217,8 +217,8 @@ impl Database {
                         .push_bind(row.event.updated)
                         .push_bind(over_at(&row.event.shape))
                         .push_bind(row.event.ical_uid.as_deref())
-                        .push_bind(marker.map(|(booking, _)| booking.0))
-                        .push_bind(marker.map(|(_, name)| name));
+                        .push_bind(booking.map(|booking| booking.0))
+                        .push_bind(name);
                 });
                 query.push(
                     " ON CONFLICT (calendar_id, external_id) DO UPDATE SET

@@ -132,8 +132,8 @@ macro_rules! observe {
             .bind($event.updated)
             .bind(over_at(&$event.shape))
             .bind(&$event.ical_uid)
-            .bind($db.own_marker($event).map(|(booking, _)| booking.0))
-            .bind($db.own_marker($event).map(|(_, name)| name))
+            .bind($db.marker_of($event).0.map(|booking| booking.0))
+            .bind($db.marker_of($event).1)
             .execute(&mut *$conn)
             .await?;
         }
@@ -152,11 +152,13 @@ macro_rules! exports_moved {
 }
 
 impl Database {
-    /// The booking and the name of an event's marker, if it is of this installation and names this very event.
-    pub(crate) fn own_marker<'a>(&self, event: &'a ObservedEvent) -> Option<(BookingId, &'a str)> {
-        let marker = event.marker.as_ref()?;
-        (marker.installation == self.installation && marker.name == event.id)
-            .then_some((marker.booking, marker.name.as_str()))
+    /// The name of an event's marker, if it names this very event, and the booking, if it is of this installation.
+    pub(crate) fn marker_of<'a>(&self, event: &'a ObservedEvent) -> (Option<BookingId>, Option<&'a str>) {
+        let Some(marker) = event.marker.as_ref().filter(|marker| marker.name == event.id) else {
+            return (None, None);
+        };
+        let booking = (marker.installation == self.installation).then_some(marker.booking);
+        (booking, Some(marker.name.as_str()))
     }
 
     fn seal_content(&self, lease: &Lease, key: ExportKey, name: &str, content: &Content) -> Vec<u8> {

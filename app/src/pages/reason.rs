@@ -123,7 +123,8 @@ fn imported_facts(here: &Here, reason: &Reason, imported: &Imported, source: &Bl
         };
         format::elided(lang, &words)
     });
-    let rule = [why(lang, imported.because), whole, series].into_iter().flatten();
+    let foreign = imported.foreign.then(|| text!(lang, reason.foreign));
+    let rule = [why(lang, imported.because), foreign, whole, series].into_iter().flatten();
     let rule: Vec<_> = rule.map(|words| view! { <p>{words}</p> }).collect();
     let seen = imported
         .last_synced_at

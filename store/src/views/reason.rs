@@ -43,6 +43,9 @@ pub struct Imported {
     pub held: bool,
     /// Its calendar is no longer listed by the platform.
     pub gone: bool,
+    /// It looks like a booking of ours, and is none that is known here: of another installation, another provider, or of
+    /// a time that a restored copy does not know of.
+    pub foreign: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -76,6 +79,7 @@ struct SourceRow {
     details: Option<Vec<u8>>,
     held: bool,
     unreadable: bool,
+    foreign_marker: bool,
 }
 
 impl Database {
@@ -105,7 +109,8 @@ impl Database {
                         EXISTS (SELECT 1 FROM calendar_sync_events h WHERE h.calendar_id = c.id
                                 AND h.external_id IN ($3, $4) AND h.held_at IS NOT NULL) AS held,
                         EXISTS (SELECT 1 FROM calendar_sync_events h WHERE h.calendar_id = c.id AND h.external_id = $3
-                                AND $3 = $4 AND h.unreadable AND h.expanded_at IS NULL) AS unreadable
+                                AND $3 = $4 AND h.unreadable AND h.expanded_at IS NULL) AS unreadable,
+                        e.marker_name IS NOT NULL AS foreign_marker
                  FROM calendars c JOIN calendar_connections k ON k.id = c.connection_id
                  LEFT JOIN calendar_sync_events e ON e.calendar_id = c.id AND e.external_id = $4
                  WHERE c.id = $1 AND c.provider_id = $2",
@@ -146,6 +151,8 @@ impl Database {
                 exception: detail != event,
                 held: source.held,
                 gone: source.gone,
+                // What blocks is not ours, whatever it carries.
+                foreign: source.foreign_marker,
             });
             shown = Some(BlockSource {
                 platform: source
