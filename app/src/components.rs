@@ -80,6 +80,23 @@ pub fn refresh_link(lang: Lang, address: String) -> AnyView {
     view! { <a class="btn unscripted" href=address>{text!(lang, app.refresh)}</a> }.into_any()
 }
 
+/// The places among the settings.
+pub fn settings_nav(lang: Lang, on: &str) -> AnyView {
+    let places = [
+        ("/settings/services", text!(lang, settings.services)),
+        ("/settings/hours", text!(lang, settings.hours)),
+        ("/settings/account", text!(lang, settings.account)),
+    ];
+    let links: Vec<_> = places
+        .into_iter()
+        .map(|(address, name)| {
+            let current = (address == on).then_some("page");
+            view! { <a class="btn" href=address aria-current=current>{name}</a> }
+        })
+        .collect();
+    view! { <nav aria-label=text!(lang, settings.nav)><div class="seg">{links}</div></nav> }.into_any()
+}
+
 /// A place where nothing is yet: what it will hold, and what to do.
 pub fn empty(title: String, words: String, action: impl IntoView + 'static) -> AnyView {
     view! {

@@ -5,6 +5,7 @@
 use crate::format;
 use crate::platform::{outcome_words, platform_name};
 use crate::texts::{Lang, text};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use simone_sync::platform::Platform;
@@ -51,6 +52,41 @@ pub enum Flash {
     RemovalsAccepted,
     RemovalsRefused,
     KeptRemoved,
+    /// Time was blocked by hand, in which so many appointments stand.
+    Blocked {
+        bookings: i64,
+    },
+    Unblocked,
+    /// Which calendar receives bookings; `None`: none of this account.
+    Receiving {
+        calendar: Option<String>,
+    },
+    BookingMade,
+    BookingMoved,
+    BookingConfirmed,
+    BookingCancelled,
+    /// It is not changed: why, as [`crate::pages::bookings::moving::refusal_code`] has it.
+    BookingRefused {
+        reason: String,
+    },
+    ServiceAdded {
+        name: String,
+    },
+    ServiceChanged {
+        name: String,
+    },
+    ServiceWithdrawn {
+        name: String,
+    },
+    HoursSaved,
+    /// The hours of one date are set.
+    DaySaved {
+        date: NaiveDate,
+    },
+    DayUsual {
+        date: NaiveDate,
+    },
+    RulesSaved,
     GoneDismissed {
         calendar: String,
     },
@@ -107,6 +143,8 @@ impl Flash {
             self,
             Self::NotConnected { .. }
                 | Self::SyncFailed { .. }
+                | Self::Blocked { bookings: 1.. }
+                | Self::BookingRefused { .. }
                 | Self::InvitedEnough
                 | Self::LastOperator
                 | Self::ConflictChanged
@@ -162,6 +200,35 @@ impl Flash {
             Self::RemovalsAccepted => text!(lang, flash.removals_accepted),
             Self::RemovalsRefused => text!(lang, flash.removals_refused),
             Self::KeptRemoved => text!(lang, flash.kept_removed),
+            Self::Blocked { bookings: 0 } => text!(lang, flash.blocked),
+            Self::Blocked { bookings } => text!(lang, flash.blocked_over, count = *bookings),
+            Self::Unblocked => text!(lang, flash.unblocked),
+            Self::Receiving { calendar: Some(calendar) } => {
+                text!(lang, flash.receiving, calendar = calendar.as_str())
+            }
+            Self::Receiving { calendar: None } => text!(lang, flash.receiving_none),
+            Self::BookingMade => text!(lang, flash.booking_made),
+            Self::BookingMoved => text!(lang, flash.booking_moved),
+            Self::BookingConfirmed => text!(lang, flash.booking_confirmed),
+            Self::BookingCancelled => text!(lang, flash.booking_cancelled),
+            Self::BookingRefused { reason } => match reason.as_str() {
+                "cancelled" => text!(lang, bookings.refused_cancelled),
+                "over" => text!(lang, bookings.refused_over),
+                "taken" => text!(lang, bookings.refused_taken),
+                "not_ready" => text!(lang, bookings.refused_not_ready),
+                _ => text!(lang, bookings.refused_changed),
+            },
+            Self::ServiceAdded { name } => text!(lang, flash.service_added, name = name.as_str()),
+            Self::ServiceChanged { name } => text!(lang, flash.service_changed, name = name.as_str()),
+            Self::ServiceWithdrawn { name } => text!(lang, flash.service_withdrawn, name = name.as_str()),
+            Self::HoursSaved => text!(lang, flash.hours_saved),
+            Self::DaySaved { date } => {
+                text!(lang, flash.day_saved, date = format::date(lang, *date, *date))
+            }
+            Self::DayUsual { date } => {
+                text!(lang, flash.day_usual, date = format::date(lang, *date, *date))
+            }
+            Self::RulesSaved => text!(lang, flash.rules_saved),
             Self::GoneDismissed { calendar } => {
                 text!(lang, flash.gone_dismissed, calendar = calendar.as_str())
             }

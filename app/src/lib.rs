@@ -8,6 +8,7 @@ mod components;
 mod desk;
 mod device;
 mod export;
+mod fields;
 pub mod flash;
 pub mod format;
 mod forms;
@@ -24,6 +25,7 @@ mod router;
 pub mod session;
 mod state;
 pub mod texts;
+mod typed;
 pub mod week;
 
 pub use actions::settled;

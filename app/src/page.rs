@@ -3,11 +3,13 @@
 use crate::components::{Icon, icon, live};
 use crate::flash::Flash;
 use crate::format;
-use crate::render::{LIVE_PATH, Problem};
+use crate::render::{LIVE_PATH, Problem, document_response};
 use crate::session::{REFRESH, Session};
 use crate::state::AppState;
 use crate::texts::{Lang, language_of, text};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use leptos::nonce::use_nonce;
@@ -41,6 +43,28 @@ impl Here {
         let provider = session.provider.clone()?;
         let (lang, now) = (language_of(&parts), state.clock.now());
         Some(Self { state, session, provider, lang, now, parts, response })
+    }
+
+    /// Of a request that a form's own handler answers.
+    pub fn of(state: &AppState, parts: &Parts) -> Option<Self> {
+        let session = parts.extensions.get::<Session>()?.clone();
+        let provider = session.provider.clone()?;
+        let (lang, now) = (language_of(parts), state.clock.now());
+        let (state, parts, response) = (state.clone(), parts.clone(), ResponseOptions::default());
+        Some(Self { state, session, provider, lang, now, parts, response })
+    }
+
+    /// The page of a form again, with what was typed and what is wrong with it.
+    pub async fn again<F>(
+        &self,
+        tab: Tab,
+        load: impl FnOnce(Self) -> F + Clone + Send + Sync + 'static,
+    ) -> Response
+    where
+        F: Future<Output = Result<Screen, PageError>> + Send + 'static,
+    {
+        let body = move || page(tab, load.clone()).into_any();
+        document_response(&self.state, &self.parts, body, StatusCode::UNPROCESSABLE_ENTITY).await
     }
 
     pub fn provider_id(&self) -> ProviderId {
@@ -212,7 +236,7 @@ fn frame(here: &Here, tab: Tab, around: Around, screen: Screen) -> AnyView {
                     {link(Tab::Calendars, "/settings/calendars", text!(lang, app.calendars), Icon::Calendars)}
                     {link(Tab::Log, "/sync-log", text!(lang, app.log), Icon::Log)}
                     {link(Tab::Notices, "/notifications", text!(lang, app.notices), Icon::Notices)}
-                    {link(Tab::Account, "/settings/account", text!(lang, app.account), Icon::Account)}
+                    {link(Tab::Account, "/settings/account", text!(lang, app.settings), Icon::Account)}
                 </ul>
             </nav>
         </header>

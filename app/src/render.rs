@@ -48,6 +48,9 @@ pub fn document<V: IntoView + 'static>(body: impl FnOnce() -> V) -> impl IntoVie
 #[component]
 pub fn App() -> impl IntoView {
     use pages::*;
+    let bookings = (StaticSegment("agenda"), StaticSegment("bookings"));
+    let unavailable = (StaticSegment("agenda"), StaticSegment("unavailable"));
+    let services = (StaticSegment("settings"), StaticSegment("services"));
     let calendars = (StaticSegment("settings"), StaticSegment("calendars"));
     let account = (StaticSegment("settings"), StaticSegment("account"));
     let connection = (calendars, ParamSegment("connection"));
@@ -61,6 +64,36 @@ pub fn App() -> impl IntoView {
                 <Route path=StaticSegment("login") view=login::LoginPage ssr=SsrMode::Async/>
                 <Route path=(StaticSegment("login"), ParamSegment("token")) view=login::LinkPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("agenda") view=agenda::AgendaPage ssr=SsrMode::Async/>
+                <Route
+                    path=(bookings, StaticSegment("new"))
+                    view=bookings::making::NewBookingPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(bookings, ParamSegment("booking"))
+                    view=bookings::detail::BookingPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(bookings, ParamSegment("booking"), StaticSegment("move"))
+                    view=bookings::moving::MovePage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(bookings, ParamSegment("booking"), StaticSegment("cancel"))
+                    view=bookings::detail::CancelPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(unavailable, StaticSegment("new"))
+                    view=unavailable::NewUnavailablePage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(unavailable, ParamSegment("entered"))
+                    view=unavailable::UnavailablePage
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=(StaticSegment("agenda"), ParamSegment("block"))
                     view=reason::ReasonPage
@@ -82,6 +115,19 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=(connection, ParamSegment("calendar"))
                     view=upcoming::CalendarPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=services view=services::ServicesPage ssr=SsrMode::Async/>
+                <Route path=(services, StaticSegment("new")) view=services::NewServicePage ssr=SsrMode::Async/>
+                <Route path=(services, ParamSegment("service")) view=services::ServicePage ssr=SsrMode::Async/>
+                <Route
+                    path=(services, ParamSegment("service"), StaticSegment("withdraw"))
+                    view=services::WithdrawServicePage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("hours"))
+                    view=hours::HoursPage
                     ssr=SsrMode::Async
                 />
                 <Route path=account view=account::AccountPage ssr=SsrMode::Async/>

@@ -5,6 +5,8 @@ use crate::export;
 use crate::forms;
 use crate::guard::{in_turn, whole_body};
 use crate::login;
+use crate::pages::bookings::{making, moving};
+use crate::pages::{hours, services, unavailable};
 use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
 use crate::session::{require_login, sessions};
 use crate::state::AppState;
@@ -44,6 +46,13 @@ pub fn router(state: AppState, more: Router) -> Router {
         .route("/login", post(login::ask))
         .route("/login/demo", post(login::enter_demo))
         .route("/login/{token}", post(login::follow))
+        .route("/agenda/bookings/new", post(making::make))
+        .route("/agenda/bookings/{booking}/move", post(moving::move_to))
+        .route("/agenda/unavailable/new", post(unavailable::enter))
+        .route("/agenda/unavailable/{entered}", post(unavailable::change))
+        .route("/settings/services/new", post(services::add))
+        .route("/settings/services/{service}", post(services::change))
+        .route("/settings/hours", post(hours::set))
         .route("/settings/account/export", get(export::download))
         .route("/oversight/invite", post(forms::invite))
         .route("/oversight/operators/new", post(forms::add_operator))
@@ -201,6 +210,10 @@ mod tests {
         assert_eq!(
             pages,
             [
+                "/agenda/bookings/{booking}",
+                "/agenda/bookings/{booking}/cancel",
+                "/agenda/bookings/{booking}/move",
+                "/agenda/unavailable/{entered}",
                 "/agenda/{block}",
                 "/conflicts/{conflict}",
                 "/login/{token}",
@@ -211,6 +224,8 @@ mod tests {
                 "/settings/calendars/{connection}",
                 "/settings/calendars/{connection}/disconnect",
                 "/settings/calendars/{connection}/{calendar}",
+                "/settings/services/{service}",
+                "/settings/services/{service}/withdraw",
                 "/sync-log/{round}",
             ]
         );
@@ -221,6 +236,8 @@ mod tests {
             actions,
             [
                 "/actions/block-free",
+                "/actions/cancel-booking",
+                "/actions/confirm-booking",
                 "/actions/disconnect",
                 "/actions/end-other-sessions",
                 "/actions/end-session",
@@ -229,13 +246,18 @@ mod tests {
                 "/actions/language",
                 "/actions/log-out",
                 "/actions/read-notices",
+                "/actions/receive",
                 "/actions/removals",
+                "/actions/remove-entered",
                 "/actions/remove-kept",
                 "/actions/select",
                 "/actions/settle-conflict",
                 "/actions/share-titles",
+                "/actions/skip-entered",
                 "/actions/sync",
+                "/actions/usual-hours",
                 "/actions/welcome",
+                "/actions/withdraw-service",
                 "/actions/zone",
                 "/oversight/actions/erase-provider",
                 "/oversight/actions/invite-again",

@@ -73,7 +73,7 @@ test.describe('in English', () => {
     await page.getByRole('button', { name: 'Français' }).click();
     await expect(page.locator('html')).toHaveAttribute('lang', 'fr');
     await enter(page);
-    await page.getByRole('link', { name: 'Compte' }).click();
+    await page.getByRole('link', { name: 'Réglages' }).click();
     await page.getByRole('button', { name: 'English' }).click();
     await expect(announcement(page)).toContainText('Simone speaks English to you.');
     await page.goto('/agenda');

@@ -46,7 +46,7 @@ test.beforeEach(async ({ page }) => {
 
 test('a provider moves to another zone after seeing what changes', async ({ page }) => {
   await expectBlock(page, dentist, 'Dentiste', '15:00 – 16:00');
-  await page.getByRole('link', { name: 'Compte' }).click();
+  await page.getByRole('link', { name: 'Réglages' }).click();
   await page.getByRole('combobox', { name: 'Fuseau horaire' }).selectOption('America/New_York');
   await page.getByRole('button', { name: 'Voir ce qui changerait' }).click();
   await expect(page.getByRole('heading', { name: 'Passer à l’heure de New York ?' })).toBeVisible();

@@ -41,7 +41,9 @@ CREATE TABLE entered_unavailabilities (
     shape JSONB NOT NULL,
     -- The title, encrypted.
     details BYTEA NOT NULL,
-    created_at TIMESTAMPTZ NOT NULL
+    created_at TIMESTAMPTZ NOT NULL,
+    -- When nothing of it is to come any more; NULL: it is endless.
+    over_at TIMESTAMPTZ
 );
 CREATE INDEX entered_unavailabilities_provider ON entered_unavailabilities (provider_id);
 ALTER TABLE unavailabilities ADD COLUMN entered_id UUID REFERENCES entered_unavailabilities ON DELETE CASCADE;

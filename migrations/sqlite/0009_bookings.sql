@@ -41,7 +41,9 @@ CREATE TABLE entered_unavailabilities (
     shape TEXT NOT NULL,
     -- The title, encrypted.
     details BLOB NOT NULL,
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL,
+    -- When nothing of it is to come any more; NULL: it is endless.
+    over_at TEXT
 );
 CREATE INDEX entered_unavailabilities_provider ON entered_unavailabilities (provider_id);
 ALTER TABLE unavailabilities ADD COLUMN entered_id BLOB REFERENCES entered_unavailabilities ON DELETE CASCADE;

@@ -107,6 +107,15 @@ async fn database(config: &Config, report: &mut Report) {
         Ok(Err(refused)) => report.wrong("encryption.keys", &refused.to_string()),
         Err(error) => report.wrong("database", &format!("{:#}", anyhow::Error::from(error))),
     }
+    match product.database.failing_webhooks().await {
+        Ok((0, 0)) => {}
+        Ok((waiting, given_up)) => {
+            let words =
+                format!("not taken by the receiver: {waiting} that are tried again, {given_up} given up");
+            report.note("webhooks", &words);
+        }
+        Err(error) => report.wrong("database", &format!("{:#}", anyhow::Error::from(error))),
+    }
     product.database.close().await;
 }
 

@@ -23,6 +23,40 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
+/// What a person reads of a text that is shown as HTML: no markup comes through.
+pub(crate) fn as_read(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(at) = rest.find(['<', '&']) {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(tag) = rest.strip_prefix('<') {
+            let begins = tag.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!'));
+            let Some(end) = tag.find('>').filter(|_| begins) else {
+                text.push('<');
+                rest = tag;
+                continue;
+            };
+            let name = tag[..end].trim_start_matches('/').to_ascii_lowercase();
+            if ["br", "p", "div", "li"].contains(&name.trim_end_matches('/').trim()) && !text.ends_with('\n')
+            {
+                text.push('\n');
+            }
+            rest = &tag[end + 1..];
+            continue;
+        }
+        let entity = ENTITIES.iter().find(|(entity, _)| rest.starts_with(entity));
+        let (entity, stands_for) = entity.copied().unwrap_or(("&", "&"));
+        text.push_str(stands_for);
+        rest = &rest[entity.len()..];
+    }
+    text.push_str(rest);
+    text
+}
+
+const ENTITIES: [(&str, &str); 6] =
+    [("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " ")];
+
 pub(crate) fn hidden(name: &str, value: &str) -> String {
     format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value))
 }
@@ -107,6 +141,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(accepted));
         Language::of(&headers)
+    }
+
+    #[test]
+    fn markup_is_read_as_google_shows_it() {
+        assert_eq!(as_read("a &lt;b&gt; &amp;amp; c"), "a <b> &amp; c");
+        assert_eq!(as_read("<b>one</b><br>two<br/>three"), "one\ntwo\nthree");
+        assert_eq!(as_read("1 < 2 & 3 <"), "1 < 2 & 3 <");
+        assert_eq!(as_read("<script>x</script>é"), "xé");
     }
 
     #[test]

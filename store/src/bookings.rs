@@ -125,10 +125,12 @@ impl BookingStore for Database {
         if unheard.is_empty() {
             return Ok(Staleness::Fresh);
         }
-        if unheard.iter().any(|(_, askable)| !askable) {
+        let askable: Vec<Uuid> =
+            unheard.iter().filter(|(_, askable)| *askable).map(|(connection, _)| *connection).collect();
+        if askable.is_empty() {
             return Ok(Staleness::Unaskable);
         }
-        for (connection, _) in &unheard {
+        for connection in &askable {
             // One by one: whoever locks several connections holds their provider first.
             write_one!(self, |executor| {
                 sqlx::query(
@@ -137,19 +139,40 @@ impl BookingStore for Database {
                 .bind(connection)
                 .execute(executor)
                 .await
-                .map(|_| ())
+                .map(|done| done.rows_affected())
             })?;
         }
-        Ok(Staleness::Woken)
+        Ok(if askable.len() == unheard.len() { Staleness::Woken } else { Staleness::PartlyWoken })
     }
 
-    async fn heard_since(&self, provider: ProviderId, since: DateTime<Utc>) -> StoreResult<bool> {
+    async fn heard_since(
+        &self,
+        provider: ProviderId,
+        since: DateTime<Utc>,
+        but_for_unaskable: Option<DateTime<Utc>>,
+    ) -> StoreResult<bool> {
         let unheard: bool = read!(self, |conn| {
-            Ok(sqlx::query_scalar(concat!("SELECT EXISTS (", unheard!("1"), ")"))
-                .bind(provider.0)
-                .bind(since)
-                .fetch_one(&mut *conn)
-                .await?)
+            Ok(match but_for_unaskable {
+                None => {
+                    sqlx::query_scalar(concat!("SELECT EXISTS (", unheard!("1"), ")"))
+                        .bind(provider.0)
+                        .bind(since)
+                        .fetch_one(&mut *conn)
+                        .await?
+                }
+                Some(now) => {
+                    sqlx::query_scalar(concat!(
+                        "SELECT EXISTS (",
+                        unheard!("1"),
+                        " AND k.status = 'connected' AND COALESCE(a.not_before <= $3, TRUE))"
+                    ))
+                    .bind(provider.0)
+                    .bind(since)
+                    .bind(now)
+                    .fetch_one(&mut *conn)
+                    .await?
+                }
+            })
         })?;
         Ok(!unheard)
     }

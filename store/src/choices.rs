@@ -319,6 +319,8 @@ impl Choices for Database {
             }
             let about = format!("removals_held:{calendar}:");
             settle_notices!(conn, provider, &about, now);
+            // Events of ours may be among them: whether they are gone, reading them tells.
+            exports_change!(conn, provider);
             audit!(self, conn, provider, "accept_removals", calendar, now);
             Ok(true)
         })
@@ -383,6 +385,7 @@ impl Choices for Database {
             }
             let about = format!("removals_held:{calendar}:");
             settle_notices!(conn, provider, &about, now);
+            exports_change!(conn, provider);
             audit!(self, conn, provider, "refuse_removals", calendar, now);
             Ok(true)
         })
@@ -399,7 +402,8 @@ impl Choices for Database {
                 return Ok(false);
             }
             let removed = sqlx::query(
-                "DELETE FROM unavailabilities WHERE id = $1 AND provider_id = $2 AND calendar_id IS NULL",
+                "DELETE FROM unavailabilities
+                 WHERE id = $1 AND provider_id = $2 AND calendar_id IS NULL AND entered_id IS NULL",
             )
             .bind(unavailability.0)
             .bind(provider.0)

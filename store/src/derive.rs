@@ -8,7 +8,7 @@ use crate::exports::ours;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use simone_booking::{CalendarId, Horizon, Interval, ProviderId, id::UnavailabilityId};
-use simone_sync::derive::{self, Block, BlockKey, CalendarFacts, Difference, EventFacts};
+use simone_sync::derive::{self, Block, BlockKey, CalendarFacts, Difference, ENTERED, EventFacts};
 use simone_sync::event::{Marks, Shape};
 use simone_sync::import::dropped_before;
 use simone_sync::ports::{Derived, StoreError, StoreResult};
@@ -31,10 +31,11 @@ struct EventRow {
 #[derive(sqlx::FromRow)]
 struct BlockRow {
     id: Uuid,
-    calendar_id: Uuid,
-    event_id: String,
+    calendar_id: Option<Uuid>,
+    entered_id: Option<Uuid>,
+    event_id: Option<String>,
     original_start: String,
-    detail_id: String,
+    detail_id: Option<String>,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
     all_day: bool,
@@ -58,6 +59,8 @@ struct Facts {
     zone: Tz,
     calendars: Vec<(Uuid, bool, Option<String>)>,
     events: Vec<EventRow>,
+    /// What the provider entered by hand; none where only touched events are derived.
+    entered: Vec<(Uuid, Json<Shape>)>,
     rows: Vec<BlockRow>,
 }
 
@@ -77,10 +80,13 @@ impl Facts {
             .filter(|event| event.unreadable)
             .map(|event| (CalendarId(event.calendar_id), event.external_id.clone()))
             .collect();
-        let wanted = derive::blocks(&by_calendar(self.calendars, self.events), self.zone, now);
+        let mut calendars = by_calendar(self.calendars, self.events);
+        calendars.push(entered_calendar(self.entered));
+        let wanted = derive::blocks(&calendars, self.zone, now);
         let flags = wanted
             .unreadable
             .symmetric_difference(&flagged)
+            .filter(|(calendar, _)| *calendar != ENTERED)
             .map(|(calendar, event)| {
                 (*calendar, event.clone(), !flagged.contains(&(*calendar, event.clone())))
             })
@@ -135,7 +141,7 @@ where
 
 /// What is read of the blocks that are there.
 const BLOCKS: &str =
-    "SELECT id, calendar_id, event_id, original_start, detail_id, starts_at, ends_at, all_day, reason
+    "SELECT id, calendar_id, entered_id, event_id, original_start, detail_id, starts_at, ends_at, all_day, reason
                       FROM unavailabilities WHERE ";
 
 /// Whether what blocks a provider may differ from what the facts say. Bookings and offers raise `derive_wanted` too, so
@@ -281,15 +287,24 @@ impl Database {
                         );
                     }
                 }
-                return Ok(Some((state, Facts { zone, calendars, events, rows })));
+                return Ok(Some((state, Facts { zone, calendars, events, entered: Vec::new(), rows })));
             }
             let mut query = events_query(provider, now);
             query.push("k.selected ORDER BY e.calendar_id, e.external_id");
             let events: Vec<EventRow> = query.build_query_as().fetch_all(&mut *conn).await?;
             let mut query = QueryBuilder::new(BLOCKS);
-            query.push("calendar_id IS NOT NULL AND provider_id = ").push_bind(provider.0);
+            query.push("(calendar_id IS NOT NULL OR entered_id IS NOT NULL) AND provider_id = ");
+            query.push_bind(provider.0);
             let rows: Vec<BlockRow> = query.build_query_as().fetch_all(&mut *conn).await?;
-            Ok(Some((state, Facts { zone, calendars, events, rows })))
+            let entered: Vec<(Uuid, Json<Shape>)> = sqlx::query_as(
+                "SELECT id, shape FROM entered_unavailabilities
+                 WHERE provider_id = $1 AND (over_at IS NULL OR over_at >= $2) ORDER BY id",
+            )
+            .bind(provider.0)
+            .bind(dropped_before(now))
+            .fetch_all(&mut *conn)
+            .await?;
+            Ok(Some((state, Facts { zone, calendars, events, entered, rows })))
         })
     }
 
@@ -329,10 +344,13 @@ impl Database {
             if began_from.covers_all(now) {
                 sqlx::query(
                     "DELETE FROM calendar_sync_events WHERE over_at < $2 AND held_at IS NULL
-                     AND calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)",
+                     AND calendar_id IN (SELECT id FROM calendars WHERE provider_id = $1)
+                     AND NOT EXISTS (SELECT 1 FROM bookings b WHERE b.id = calendar_sync_events.marker_booking_id
+                        AND b.provider_id = $1 AND b.ends_at > $3 AND b.status = 'confirmed')",
                 )
                 .bind(provider.0)
                 .bind(dropped_before(now))
+                .bind(now)
                 .execute(&mut *conn)
                 .await?;
             }
@@ -345,7 +363,9 @@ impl Database {
                 query.push(")");
                 query.build().persistent(false).execute(&mut *conn).await?;
             }
-            for chunk in difference.put.chunks(CHUNK) {
+            let (entered, imported): (Vec<_>, Vec<_>) =
+                difference.put.iter().partition(|(key, _)| key.calendar == ENTERED);
+            for chunk in imported.chunks(CHUNK) {
                 let mut query = QueryBuilder::new(
                     "INSERT INTO unavailabilities (id, provider_id, calendar_id, event_id, original_start, detail_id,
                                                    starts_at, ends_at, all_day, reason, created_at) ",
@@ -367,6 +387,30 @@ impl Database {
                 // One that is there keeps its row and id.
                 query.push(
                     " ON CONFLICT (calendar_id, event_id, original_start) DO UPDATE SET detail_id = excluded.detail_id,
+                        starts_at = excluded.starts_at, ends_at = excluded.ends_at, all_day = excluded.all_day,
+                        reason = excluded.reason",
+                );
+                query.build().persistent(false).execute(&mut *conn).await?;
+            }
+            for chunk in entered.chunks(CHUNK) {
+                let mut query = QueryBuilder::new(
+                    "INSERT INTO unavailabilities (id, provider_id, entered_id, original_start, starts_at, ends_at, all_day,
+                                                   reason, created_at) ",
+                );
+                query.push_values(chunk, |mut values, (key, block)| {
+                    values
+                        .push_bind(self.ids.id::<Uuid>())
+                        .push_bind(provider.0)
+                        .push_bind(key.event.parse::<Uuid>().expect("the key was made of an id"))
+                        .push_bind(&key.original_start)
+                        .push_bind(block.interval.start)
+                        .push_bind(block.interval.end)
+                        .push_bind(block.all_day)
+                        .push_bind(&block.reason)
+                        .push_bind(now);
+                });
+                query.push(
+                    " ON CONFLICT (entered_id, original_start) WHERE entered_id IS NOT NULL DO UPDATE SET
                         starts_at = excluded.starts_at, ends_at = excluded.ends_at, all_day = excluded.all_day,
                         reason = excluded.reason",
                 );
@@ -421,20 +465,37 @@ fn by_calendar(calendars: Vec<(Uuid, bool, Option<String>)>, events: Vec<EventRo
         .collect()
 }
 
+/// What the provider entered by hand, as a calendar of busy events.
+fn entered_calendar(entered: Vec<(Uuid, Json<Shape>)>) -> CalendarFacts {
+    let events = entered
+        .into_iter()
+        .map(|(id, shape)| EventFacts {
+            id: id.to_string(),
+            shape: shape.0,
+            marks: Marks::default(),
+            expanded: false,
+            ours: false,
+        })
+        .collect();
+    CalendarFacts { id: ENTERED, block_free: false, zone: None, events }
+}
+
 impl BlockRow {
     fn split(self) -> (UnavailabilityId, BlockKey, Block) {
+        let entered = self.entered_id.map(|id| id.to_string());
+        let event = entered.or(self.event_id).unwrap_or_default();
         (
             UnavailabilityId(self.id),
             BlockKey {
-                calendar: CalendarId(self.calendar_id),
-                event: self.event_id,
+                calendar: self.calendar_id.map_or(ENTERED, CalendarId),
+                event: event.clone(),
                 original_start: self.original_start,
             },
             Block {
                 interval: Interval::new(self.starts_at, self.ends_at),
                 all_day: self.all_day,
                 reason: self.reason,
-                detail: self.detail_id,
+                detail: self.detail_id.unwrap_or(event),
             },
         )
     }

@@ -11,7 +11,7 @@ use crate::rounds::check_lease;
 use chrono::{DateTime, Utc};
 use simone_booking::{BookingId, CalendarId, Interval, ProviderId};
 use simone_sync::event::{ObservedEvent, Shape};
-use simone_sync::export::{Content, ExportKey, Seen, Written};
+use simone_sync::export::{self, Content, ExportKey, Seen, Written};
 use simone_sync::import::{Counts, over_at};
 use simone_sync::log::{Changes, Entry, Kind, export_entry};
 use simone_sync::ports::{ExportInput, Gone, Lease, StoreError, StoreResult, Write};
@@ -165,9 +165,18 @@ impl Database {
     }
 
     fn open_content(&self, lease: &Lease, row: &WrittenRow) -> Option<Content> {
-        let named: &[&[u8]] =
-            &[lease.connection.0.as_bytes(), row.booking_id.as_bytes(), row.name.as_bytes()];
-        let plain = self.keys.open(content_place(named), row.content.as_deref()?).ok()?;
+        self.open_sealed_content(lease, row.booking_id, &row.name, row.content.as_deref()?)
+    }
+
+    fn open_sealed_content(
+        &self,
+        lease: &Lease,
+        booking: Uuid,
+        name: &str,
+        sealed: &[u8],
+    ) -> Option<Content> {
+        let named: &[&[u8]] = &[lease.connection.0.as_bytes(), booking.as_bytes(), name.as_bytes()];
+        let plain = self.keys.open(content_place(named), sealed).ok()?;
         serde_json::from_slice(&plain).ok()
     }
 
@@ -285,6 +294,7 @@ impl Database {
         }))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the facts of an attempt")]
     pub(crate) async fn write_intent(
         &self,
         lease: &Lease,
@@ -292,13 +302,19 @@ impl Database {
         calendar: &str,
         name: &str,
         id: Option<&str>,
-    ) -> StoreResult<()> {
-        write!(self, |conn| {
+        content: &Content,
+    ) -> StoreResult<Content> {
+        let first = self.seal_content(lease, key, name, content);
+        let sealed: Option<Vec<u8>> = write!(self, |conn| {
             check_lease!(self, conn, lease);
-            sqlx::query(
+            // One whose outcome is known is made by no other attempt.
+            Ok(sqlx::query_scalar(
                 "INSERT INTO calendar_exported_bookings (connection_id, booking_id, generation, provider_id, platform,
-                        calendar_external_id, name, event_id)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+                        calendar_external_id, name, event_id, content)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 ON CONFLICT (connection_id, booking_id, generation) DO UPDATE
+                    SET content = COALESCE(calendar_exported_bookings.content, excluded.content)
+                 RETURNING content",
             )
             .bind(lease.connection.0)
             .bind(key.booking.0)
@@ -308,10 +324,13 @@ impl Database {
             .bind(calendar)
             .bind(name)
             .bind(id)
-            .execute(&mut *conn)
-            .await?;
-            Ok(())
-        })
+            .bind(&first)
+            .fetch_one(&mut *conn)
+            .await?)
+        })?;
+        // Content whose key is lost is nobody's to compare with.
+        let stored = sealed.and_then(|sealed| self.open_sealed_content(lease, key.booking.0, name, &sealed));
+        Ok(stored.unwrap_or_else(|| content.clone()))
     }
 
     pub(crate) async fn write_export(
@@ -369,7 +388,7 @@ impl Database {
             // What an adopted event says is not known: its digest is no content's, so that it is written once more.
             sqlx::query(
                 "UPDATE calendar_exported_bookings SET event_id = $4, ical_uid = COALESCE($5, ical_uid), gone_at = NULL,
-                        fingerprint = CASE WHEN $6 IS NULL THEN fingerprint ELSE 'adopted' END,
+                        fingerprint = CASE WHEN $6 IS NULL THEN fingerprint ELSE $8 END,
                         starts_at = COALESCE($6, starts_at), ends_at = COALESCE($7, ends_at)
                  WHERE connection_id = $1 AND booking_id = $2 AND generation = $3",
             )
@@ -380,6 +399,7 @@ impl Database {
             .bind(&event.ical_uid)
             .bind(adopted.map(|interval| interval.start))
             .bind(adopted.map(|interval| interval.end))
+            .bind(export::ADOPTED)
             .execute(&mut *conn)
             .await?;
             observe!(self, conn, lease, key, event);
@@ -492,9 +512,8 @@ impl Database {
         .fetch_optional(&mut *conn)
         .await?))?;
         let Some((name, sealed)) = row else { return Err(StoreError::LeaseLost) };
-        let named: &[&[u8]] = &[lease.connection.0.as_bytes(), key.booking.0.as_bytes(), name.as_bytes()];
-        let plain = sealed.and_then(|sealed| self.keys.open(content_place(named), &sealed).ok());
-        let content = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
+        let content =
+            sealed.and_then(|sealed| self.open_sealed_content(lease, key.booking.0, &name, &sealed));
         Ok((name, content))
     }
 

@@ -47,9 +47,11 @@ impl Database {
                     now - FAREWELLS,
                 ),
                 (
-                    "DELETE FROM unavailabilities WHERE calendar_id IS NULL AND ends_at <= $1",
+                    "DELETE FROM unavailabilities WHERE calendar_id IS NULL AND entered_id IS NULL AND ends_at <= $1",
                     now - OWN_BLOCKS,
                 ),
+                // What blocks of it was derived away when it was over.
+                ("DELETE FROM entered_unavailabilities WHERE over_at <= $1", now - OWN_BLOCKS),
                 (
                     "DELETE FROM calendar_connections WHERE status = 'disconnected' AND disconnected_at <= $1",
                     now - DISCONNECTED,

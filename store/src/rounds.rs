@@ -614,8 +614,9 @@ impl RoundStore for Database {
         calendar: &str,
         name: &str,
         id: Option<&str>,
-    ) -> StoreResult<()> {
-        self.write_intent(lease, key, calendar, name, id).await
+        content: &Content,
+    ) -> StoreResult<Content> {
+        self.write_intent(lease, key, calendar, name, id, content).await
     }
 
     async fn record_export(
@@ -797,6 +798,14 @@ impl RoundStore for Database {
                 .execute(&mut *conn)
                 .await?;
                 if report.exports.covered.is_some() {
+                    // What failed and needs no doing any more has not been touched by a success.
+                    sqlx::query(
+                        "UPDATE calendar_exported_bookings SET error = NULL, failing_since = NULL
+                         WHERE connection_id = $1 AND error IS NOT NULL",
+                    )
+                    .bind(lease.connection.0)
+                    .execute(&mut *conn)
+                    .await?;
                     let about = format!("exports_failing:{}:", lease.connection);
                     settle_notices!(conn, lease.provider, &about, report.ended_at);
                 }

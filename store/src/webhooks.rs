@@ -3,7 +3,7 @@
 //! personal: the receiver reads the rest through the API.
 
 use crate::Database;
-use crate::database::write;
+use crate::database::{read, write};
 use crate::deliveries::Channel;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,16 @@ impl Database {
     pub async fn due_webhooks(&self, now: DateTime<Utc>, limit: i64) -> StoreResult<Vec<DueWebhook>> {
         let due = self.due(Channel::Webhook, now, limit).await?;
         Ok(due.into_iter().map(|(id, told, attempts)| DueWebhook { id, told, attempts }).collect())
+    }
+
+    /// How many webhooks failed and wait to be tried again, and how many were given up.
+    pub async fn failing_webhooks(&self) -> StoreResult<(i64, i64)> {
+        read!(self, |conn| Ok(sqlx::query_as(
+            "SELECT COUNT(next_at), COUNT(*) - COUNT(next_at) FROM deliveries
+             WHERE channel = 'webhook' AND delivered_at IS NULL AND last_error IS NOT NULL",
+        )
+        .fetch_one(&mut *conn)
+        .await?))
     }
 
     /// Queues a webhook outside any fact. A cause that was told already is not told again.

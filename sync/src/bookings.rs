@@ -134,9 +134,11 @@ pub struct Offer {
 pub enum Staleness {
     /// All were read recently, or there are none.
     Fresh,
-    /// Some were woken.
+    /// Those that were not were woken.
     Woken,
-    /// Some cannot be asked now: the platform asked to wait, or the provider has to reconnect.
+    /// Some were woken; others cannot be asked now: the platform asked to wait, or the provider has to reconnect.
+    PartlyWoken,
+    /// None of those that were not can be asked now.
     Unaskable,
 }
 
@@ -181,8 +183,14 @@ pub trait BookingStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> StoreResult<Staleness>;
 
-    /// Whether all connections were derived from a pull begun at or after `since`.
-    async fn heard_since(&self, provider: ProviderId, since: DateTime<Utc>) -> StoreResult<bool>;
+    /// Whether all connections were derived from a pull begun at or after `since`; `but_for_unaskable`: all that can be
+    /// asked at this time.
+    async fn heard_since(
+        &self,
+        provider: ProviderId,
+        since: DateTime<Utc>,
+        but_for_unaskable: Option<DateTime<Utc>>,
+    ) -> StoreResult<bool>;
 
     /// What can be booked of a service inside `window`; at most `limit` slots.
     async fn offer(
@@ -301,15 +309,18 @@ impl Bookings {
     /// Gives the provider's calendars a moment to say what is new, holding nothing meanwhile.
     async fn listen(&self, provider: ProviderId) -> StoreResult<Certainty> {
         let asked_at = self.clock.now();
-        match self.store.wake_stale(provider, asked_at - FRESH, asked_at).await? {
+        let (some, certainty) = match self.store.wake_stale(provider, asked_at - FRESH, asked_at).await? {
             Staleness::Fresh => return Ok(Certainty::Sure),
             Staleness::Unaskable => return Ok(Certainty::Stale),
-            Staleness::Woken => self.wake.notify_one(),
-        }
+            Staleness::Woken => (None, Certainty::Sure),
+            // What the others say counts all the same.
+            Staleness::PartlyWoken => (Some(asked_at), Certainty::Stale),
+        };
+        self.wake.notify_one();
         let patience = TimeDelta::from_std(PATIENCE).unwrap_or(FRESH);
         while self.clock.now() < asked_at + patience {
-            if self.store.heard_since(provider, asked_at - FRESH).await? {
-                return Ok(Certainty::Sure);
+            if self.store.heard_since(provider, asked_at - FRESH, some).await? {
+                return Ok(certainty);
             }
             self.clock.sleep(GLANCE).await;
         }

@@ -16,6 +16,11 @@ pub fn version() -> String {
     format!("{DERIVATION}/{}", chrono_tz::IANA_TZDB_VERSION)
 }
 
+/// Stands for the calendar of what the provider enters by hand: each event there is named by its [`EnteredId`].
+///
+/// [`EnteredId`]: simone_booking::id::EnteredId
+pub const ENTERED: CalendarId = CalendarId(uuid::Uuid::nil());
+
 /// A selected calendar and what is stored of its events.
 #[derive(Debug)]
 pub struct CalendarFacts {

@@ -132,10 +132,11 @@ impl Content {
         Sha256::digest(plain).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// What has to be written so that an event says this. `was`: what we last wrote, where it is known; `stands`: when
-    /// the event is.
-    fn patch(&self, was: Option<&Self>, stands: Option<Interval>) -> Patch {
-        let text = |of: fn(&Self) -> &String| (was.map(of) != Some(of(self))).then(|| of(self).clone());
+    /// What has to be written so that an event says this. `was`: what we last wrote, where it is known, and `sure`: that
+    /// it is what the event says; `stands`: when the event is.
+    fn patch(&self, was: Option<&Self>, sure: bool, stands: Option<Interval>) -> Patch {
+        let text =
+            |of: fn(&Self) -> &String| (!sure || was.map(of) != Some(of(self))).then(|| of(self).clone());
         let same_times = was.is_some_and(|was| was.interval() == self.interval() && was.zone == self.zone);
         Patch {
             title: text(|content| &content.title),
@@ -147,6 +148,10 @@ impl Content {
         }
     }
 }
+
+/// In place of the digest of an event's content: it was found to have been made, by an attempt whose outcome was not known,
+/// and is written once more.
+pub const ADOPTED: &str = "adopted";
 
 /// What names an event that we wrote, on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -311,11 +316,12 @@ fn bring_in_line(row: &Written, content: &Content, zone: Tz) -> Option<Operation
     if row.fingerprint.as_deref() == Some(&content.fingerprint()) && !overwrites {
         return None;
     }
+    let sure = row.fingerprint.as_deref() != Some(ADOPTED);
     Some(Operation::Update {
         key,
         event_id: event_id.clone(),
         revision: seen.revision.clone(),
-        patch: content.patch(row.content.as_ref(), seen.shape.single()),
+        patch: content.patch(row.content.as_ref(), sure, seen.shape.single()),
         content: content.clone(),
     })
 }

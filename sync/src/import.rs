@@ -188,7 +188,10 @@ impl Draft {
                         // What was a series is none any more: its exceptions stand for nothing.
                         removed.extend(of_series());
                     }
-                    if is_over(&event.shape, now) {
+                    // An event of ours that is moved into the past says something of a booking that may be ahead. In a full
+                    // listing, what is not stored already is an appointment that has been.
+                    let of_booking = event.marker.is_some() && (stored.is_some() || !complete);
+                    if is_over(&event.shape, now) && !of_booking {
                         if let Some(stored) = stored {
                             removed.insert(&stored.id);
                             draft.plan.note(Kind::Changed, &event.id, Some(&event));

@@ -8,6 +8,7 @@ pub mod conflict;
 pub mod connect;
 pub mod derive;
 pub mod engine;
+pub mod entered;
 pub mod event;
 pub mod export;
 pub mod import;

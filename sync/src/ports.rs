@@ -311,6 +311,9 @@ pub trait RoundStore: Send + Sync {
     async fn export_input(&self, lease: &Lease, now: DateTime<Utc>) -> StoreResult<Option<ExportInput>>;
 
     /// Notes that an event is about to be made, before it is: `id` as far as the platform lets us choose it.
+    /// Gives what is to be sent: as long as the outcome of an attempt is unknown, the next one sends the same, so that
+    /// what stands there then can be told from what people made of it.
+    #[expect(clippy::too_many_arguments, reason = "the facts of an attempt")]
     async fn begin_export(
         &self,
         lease: &Lease,
@@ -318,7 +321,8 @@ pub trait RoundStore: Send + Sync {
         calendar: &str,
         name: &str,
         id: Option<&str>,
-    ) -> StoreResult<()>;
+        content: &Content,
+    ) -> StoreResult<Content>;
 
     /// What was written, and the event as the platform answered with it.
     #[expect(clippy::too_many_arguments, reason = "the facts of a write")]

@@ -88,6 +88,33 @@ pub async fn select(calendar: CalendarId, selected: bool, back: Option<String>) 
     Ok(())
 }
 
+/// Which calendar of a connection receives bookings; none if it is not named.
+#[server(prefix = "/actions", endpoint = "receive")]
+pub async fn receive(connection: ConnectionId, calendar: String) -> Result<(), ServerFnError> {
+    let here = here()?;
+    let outcome = async {
+        let chosen = match calendar.as_str() {
+            "" => None,
+            id => {
+                let Ok(id) = id.parse::<CalendarId>() else { return Ok(Flash::Missing) };
+                let Some((_, name)) = self::calendar(&here, id).await? else { return Ok(Flash::Missing) };
+                Some((id, name))
+            }
+        };
+        let (id, name) = chosen.unzip();
+        if !here.state.db.set_receiving(here.provider_id(), connection, id, here.now).await? {
+            return Ok(Flash::Missing);
+        }
+        settled(&here.state, here.provider_id()).await?;
+        Ok(Flash::Receiving { calendar: name })
+    };
+    let outcome = outcome.await;
+    let theirs = !matches!(outcome, Ok(Flash::Missing));
+    let back = if theirs { format!("{SETTINGS}/{connection}") } else { SETTINGS.to_owned() };
+    done(&here, outcome, None, &back).await;
+    Ok(())
+}
+
 /// The switch "also block free events".
 #[server(prefix = "/actions", endpoint = "block-free")]
 pub async fn block_free(

@@ -2,9 +2,12 @@
 //! it worked or not.
 
 pub mod account;
+pub mod bookings;
 pub mod calendars;
 pub mod conflicts;
 pub mod connect;
+pub mod entered;
+pub mod offers;
 pub mod oversight;
 
 use crate::flash::Flash;

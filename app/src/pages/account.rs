@@ -5,7 +5,7 @@ use super::login::language_choice;
 use super::sessions::sessions;
 use super::sharing::titles_choice;
 use crate::actions::account::ChangeZone;
-use crate::components::{action_form, hidden};
+use crate::components::{action_form, hidden, settings_nav};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::texts::{Lang, text};
@@ -37,6 +37,7 @@ async fn account(here: Here) -> Result<Screen, PageError> {
     let sharing = titles_choice(&here).await?;
     let body = view! {
         <h1>{title.clone()}</h1>
+        {settings_nav(lang, "/settings/account")}
         <section class="card">
             <div class="body">
                 <dl class="pairs">

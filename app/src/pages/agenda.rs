@@ -1,19 +1,24 @@
 //! The week: what blocks the provider's slots.
 
+use super::agenda_week::{Shown, days, failing};
 use crate::actions::account::KeepZone;
 use crate::actions::calendars::RemoveKept;
 use crate::components::{action_form, connect_button, empty, hidden, live, refresh_link};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::pages::calendars::progress_words;
-use crate::platform::{calendar_name, hue_class, platform_name, short_name};
+use crate::platform::{calendar_name, platform_name};
 use crate::texts::text;
-use crate::week::{self, PartKind, Week};
-use chrono::{Datelike, NaiveDate, Weekday};
+use crate::week::Week;
+use chrono::NaiveDate;
 use leptos::prelude::*;
+use simone_booking::booking::Status as BookingStatus;
 use simone_booking::{Horizon, Interval};
-use simone_store::views::{Block, Connection, ZoneQuestion};
+use simone_store::views::{Block, BookingFilter, Connection, ZoneQuestion};
 use simone_sync::ports::Status;
+
+/// Nobody has more appointments in a week.
+const MOST_BOOKINGS: i64 = 500;
 
 #[component]
 pub fn AgendaPage() -> impl IntoView {
@@ -27,13 +32,23 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     let question = here.state.db.zone_question(&here.provider, &connections, here.now).await?;
     let blocks = here.state.db.blocks(here.provider_id(), week.interval()).await?;
     let kept = here.state.db.count_kept_blocks(here.provider_id(), here.now).await?;
+    let booked = BookingFilter {
+        from: Some(week.interval().start),
+        until: Some(week.interval().end),
+        statuses: vec![BookingStatus::Pending, BookingStatus::Confirmed],
+        limit: MOST_BOOKINGS,
+        ..BookingFilter::default()
+    };
+    let bookings = here.state.db.bookings(here.provider_id(), &booked).await?;
+    let failing = failing(&here, week).await?;
     let lang = here.lang;
     let heading = format::week(lang, week.first, here.today());
 
     let none_selected = connections.iter().any(|connection| connection.status == Status::Connected)
         && !connections.iter().any(Connection::importing)
         && !connections.iter().flat_map(|connection| &connection.calendars).any(|calendar| calendar.selected);
-    let middle = if connections.is_empty() && blocks.is_empty() && kept == 0 {
+    let nothing = blocks.is_empty() && bookings.is_empty() && kept == 0;
+    let middle = if connections.is_empty() && nothing {
         let platform = here.state.platforms.first().copied();
         let action = platform.map(|platform| {
             connect_button(platform, text!(lang, calendars.connect, platform = platform_name(platform)), None)
@@ -42,8 +57,8 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     } else {
         view! {
             {none_selected.then(|| none_selected_note(&here))}
-            {outlook(&here, week, &blocks, connections.iter().any(Connection::importing))}
-            {days(&here, week, &blocks, connections.len() > 1)}
+            {outlook(&here, week, blocks.is_empty() && bookings.is_empty(), connections.iter().any(Connection::importing))}
+            {days(&here, week, &Shown { blocks: &blocks, bookings: &bookings, failing, several: connections.len() > 1 })}
             {kept_list(&here, &blocks, kept)}
         }
         .into_any()
@@ -59,6 +74,10 @@ async fn load(here: Here) -> Result<Screen, PageError> {
         </div>
         {live("notes", said.clone(), view! { {importing_note(&here, &connections)}{notes(&here, &connections, question)} })}
         {live("week", said, middle)}
+        <div class="actions">
+            <a class="btn" href="/agenda/bookings/new">{text!(lang, agenda.book)}</a>
+            <a class="btn" href="/agenda/unavailable/new">{text!(lang, agenda.block)}</a>
+        </div>
     };
     let title = format!("{} · {heading}", text!(lang, agenda.title));
     Ok(Screen { title, fluid: true, body: body.into_any() })
@@ -203,7 +222,7 @@ fn none_selected_note(here: &Here) -> AnyView {
 }
 
 /// Why a week may be empty, or end early. While an import is under way an empty week says nothing yet.
-fn outlook(here: &Here, week: Week, blocks: &[Block], importing: bool) -> AnyView {
+fn outlook(here: &Here, week: Week, is_empty: bool, importing: bool) -> AnyView {
     let lang = here.lang;
     let horizon = Horizon::at(here.now, here.zone());
     let shown = week.interval();
@@ -211,9 +230,9 @@ fn outlook(here: &Here, week: Week, blocks: &[Block], importing: bool) -> AnyVie
     let note = if shown.end > horizon.interval().end {
         let until = format::day_and_month(lang, last, here.today());
         Some((text!(lang, agenda.beyond_title), text!(lang, agenda.beyond, date = until)))
-    } else if blocks.is_empty() && !importing && shown.end > here.now {
+    } else if is_empty && !importing && shown.end > here.now {
         Some((text!(lang, agenda.quiet_title), text!(lang, agenda.quiet)))
-    } else if blocks.is_empty() && shown.end <= here.now {
+    } else if is_empty && shown.end <= here.now {
         Some((text!(lang, agenda.past_title), text!(lang, agenda.past)))
     } else {
         None
@@ -222,140 +241,14 @@ fn outlook(here: &Here, week: Week, blocks: &[Block], importing: bool) -> AnyVie
         .into_any()
 }
 
-/// `several`: there is more than one account, so that a block says which it is from.
-fn days(here: &Here, week: Week, blocks: &[Block], several: bool) -> AnyView {
-    let lang = here.lang;
-    let spans: Vec<(Interval, bool)> = blocks.iter().map(|block| (block.interval, block.all_day)).collect();
-    let layout = week::layout(week, &spans);
-    let (first, last) = layout.hours;
-    let known_until = Horizon::at(here.now, here.zone()).end;
-    let is_whole = |part: &week::Part| part.kind == PartKind::WholeDay;
-    let flat = if layout.days.iter().flat_map(|day| &day.parts).any(is_whole) { "" } else { " flat" };
-    let hours: Vec<_> = (first..last).map(|hour| view! { <span>{hour}</span> }).collect();
-    let days: Vec<_> = layout
-        .days
-        .iter()
-        .map(|day| {
-            let today = day.date == here.today();
-            let weekend = matches!(day.date.weekday(), Weekday::Sat | Weekday::Sun);
-            let long = format::capital(&format::date(lang, day.date, here.today()));
-            let number = if today {
-                format!("{} · {}", day.date.day(), text!(lang, agenda.is_today))
-            } else {
-                day.date.day().to_string()
-            };
-            let whole: Vec<_> = day
-                .parts
-                .iter()
-                .filter(|part| part.kind == PartKind::WholeDay)
-                .map(|part| block_view(here, &blocks[part.block], part.kind, first, several))
-                .collect();
-            let timed: Vec<_> = day
-                .parts
-                .iter()
-                .filter(|part| part.kind != PartKind::WholeDay)
-                .map(|part| block_view(here, &blocks[part.block], part.kind, first, several))
-                .collect();
-            let free = whole.is_empty() && timed.is_empty();
-            let past = day.date < here.today();
-            // Nobody has looked beyond the horizon yet.
-            let words = if day.date < known_until {
-                text!(lang, agenda.nothing)
-            } else {
-                text!(lang, agenda.not_yet)
-            };
-            let nothing = free.then(|| view! { <p class="none">{words}</p> });
-            // The wide layout needs both cells, also empty; a list may not be.
-            let whole = if whole.is_empty() {
-                view! { <div class="blocks"></div> }.into_any()
-            } else {
-                view! { <ul class="blocks">{whole}</ul> }.into_any()
-            };
-            let timed = if timed.is_empty() {
-                view! { <div class="blocks timed"></div> }.into_any()
-            } else {
-                view! { <ul class="blocks timed">{timed}</ul> }.into_any()
-            };
-            view! {
-                <section class="day" class:is-today=today class:weekend=weekend class:free=free class:past=past>
-                    <h2>
-                        <span class="long">{long}</span>
-                        <span class="wide" aria-hidden="true">
-                            {format::short_weekday(lang, day.date)}<small>{number}</small>
-                        </span>
-                    </h2>
-                    {nothing}
-                    {whole}
-                    {timed}
-                </section>
-            }
-        })
-        .collect();
-    view! {
-        <div class=format!("week h{}{flat}", last - first) role="group" aria-label=text!(lang, agenda.week)>
-            <div class="hours" aria-hidden="true">{hours}</div>
-            {days}
-        </div>
-    }
-    .into_any()
-}
-
-fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, several: bool) -> AnyView {
-    let lang = here.lang;
-    let clock = |at| format::time(at, here.zone());
-    let (start, end) = (clock(block.interval.start), clock(block.interval.end));
-    let (place, time) = match part {
-        PartKind::WholeDay => (String::new(), (text!(lang, agenda.all_day), None)),
-        PartKind::Timed { from_before, to_after, start: from, end: to, lane, lanes } => {
-            let (row, length) = week::place(from, to, first_hour);
-            let mut place = format!(" f{row} l{length}");
-            if lanes > 1 {
-                place += &format!(" of{lanes} n{lane}");
-            }
-            if length >= 5 {
-                place += " tall";
-            }
-            let time = match (from_before, to_after) {
-                (true, _) => (text!(lang, agenda.until, time = end), None),
-                (false, true) => (text!(lang, agenda.from, time = start), None),
-                (false, false) => (start, Some(end)),
-            };
-            (place, time)
-        }
-    };
-    let kept = if block.source.is_none() { " kept" } else { "" };
-    let color = hue_class(block.source.as_ref().and_then(|source| source.color.as_deref()));
-    let from = block.source.as_ref().map_or_else(
-        || text!(lang, agenda.kept_source),
-        |source| {
-            let calendar = calendar_name(lang, &source.calendar, &source.account);
-            if several {
-                format!("{calendar} · {}", source.account)
-            } else {
-                format!("{} · {calendar}", short_name(source.platform))
-            }
-        },
-    );
-    let hint = from.clone();
-    let (start, end) = time;
-    let end = end.map(|end| view! { <span class="dash">" – "</span><small>{end}</small> });
-    view! {
-        <li class=format!("block {color}{place}{kept}") title=hint data-key=block.id.to_string()>
-            <a href=format!("/agenda/{}", block.id)>
-                <b><bdi>{title_of(here, block)}</bdi></b>
-                <span class="time">{start}{end}</span>
-                <span class="edge"></span>
-                <span class="from">{from}</span>
-            </a>
-        </li>
-    }
-    .into_any()
-}
-
 /// What a block is called.
 pub fn title_of(here: &Here, block: &Block) -> String {
     let title = format::foreign(&block.title);
-    if title.is_empty() { text!(here.lang, app.busy) } else { title }
+    match (title.is_empty(), block.entered) {
+        (false, _) => title,
+        (true, Some(_)) => text!(here.lang, unavailable.untitled),
+        (true, None) => text!(here.lang, app.busy),
+    }
 }
 
 /// The week's blocks of the provider's own, each with a way to remove it; and how many there are in all.
@@ -363,7 +256,7 @@ fn kept_list(here: &Here, blocks: &[Block], all: i64) -> AnyView {
     let lang = here.lang;
     let rows: Vec<_> = blocks
         .iter()
-        .filter(|block| block.source.is_none())
+        .filter(|block| block.is_kept())
         .map(|block| {
             let title = title_of(here, block);
             let when = when(here, block);

@@ -337,6 +337,9 @@ fn role_of(here: &Here, connection: &Connection, calendar: &Calendar) -> String 
         (true, true) => text!(lang, calendars.blocks_importing),
         (true, false) => text!(lang, calendars.blocks),
     });
+    if calendar.receives {
+        words.push(text!(lang, calendars.receives));
+    }
     if calendar.selected && calendar.block_free {
         words.push(text!(lang, calendars.free_too));
     }

@@ -10,7 +10,7 @@ use crate::picture::side_by_side;
 use crate::platform::{hue_class, short_name};
 use crate::reasons::safe_link;
 use crate::texts::{Lang, text};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use simone_booking::booking::Status;
@@ -41,7 +41,7 @@ async fn load(here: Here, id: Option<String>) -> Result<Screen, PageError> {
             <h1>{title.clone()}</h1>
             <p class="lead">
                 {lead(&here, &conflict)}" "
-                <span data-age="">{text!(lang, conflicts.found, ago = here.ago(conflict.opened_at))}</span>
+                <span data-age="">{text!(lang, conflicts.found, ago = since(&here, conflict.opened_at))}</span>
             </p>
         </div>
         <div>{state}</div>
@@ -81,6 +81,20 @@ fn lead(here: &Here, conflict: &Conflict) -> String {
     }
 }
 
+/// How long ago, inside a sentence: `il y a 3 min`, `le 13 janvier, 18:42`.
+fn since(here: &Here, at: DateTime<Utc>) -> String {
+    let ago = here.ago(at);
+    // What is no "ago" is a time of today, or begins with a date.
+    let is_moment = ago.starts_with(|first: char| first.is_ascii_digit()) && ago.contains(':');
+    match (here.lang, is_moment, ago.contains(',')) {
+        (Lang::fr, true, true) => format!("le {ago}"),
+        (Lang::fr, true, false) => format!("à {ago}"),
+        (Lang::en, true, true) => format!("on {ago}"),
+        (Lang::en, true, false) => format!("at {ago}"),
+        (_, false, _) => ago,
+    }
+}
+
 /// `45 min`, `1 h`, `1 h 30`.
 fn length(lang: Lang, length: TimeDelta) -> String {
     let (hours, minutes) = (length.num_hours(), length.num_minutes() % 60);
@@ -107,6 +121,8 @@ fn sides(here: &Here, conflict: &Conflict) -> AnyView {
         Status::Confirmed => None,
     };
     let status = status.map(|words| view! { " · "<b>{words}</b> });
+    let booked_on = booking.booked_at.with_timezone(&here.zone()).date_naive();
+    let booked_on = format::day_and_month(lang, booked_on, here.today());
     let ours = view! {
         <div class="side">
             <span class="kicker ours">{text!(lang, conflicts.booking_side)}</span>
@@ -114,7 +130,7 @@ fn sides(here: &Here, conflict: &Conflict) -> AnyView {
             <p class="num">{capital(&booking_when(here, conflict))}</p>
             <p class="small">
                 <bdi>{capital(&client(here, conflict))}</bdi>" · "
-                <span data-age="">{text!(lang, conflicts.booked, ago = here.ago(booking.booked_at))}</span>
+                {text!(lang, conflicts.booked, date = booked_on)}
                 {status}
             </p>
             <a class="btn" href=format!("/agenda/bookings/{}", booking.id)>{text!(lang, conflicts.open_booking)}</a>
@@ -142,7 +158,7 @@ fn sides(here: &Here, conflict: &Conflict) -> AnyView {
         view! { <a class="crumb" href=format!("/agenda/{block}")>{text!(lang, conflicts.why_blocked)}</a> }
     });
     let changed = other.changed_at.map(|at| {
-        view! { <span data-age="">{text!(lang, conflicts.changed, ago = here.ago(at))}</span> }
+        view! { <span data-age="">{text!(lang, conflicts.changed, ago = since(here, at))}</span> }
     });
     let repeats = other.repeats.then(|| text!(lang, conflicts.repeats) + " · ");
     let when = other_when(here, conflict);
@@ -304,7 +320,7 @@ fn ended(here: &Here, conflict: &Conflict) -> AnyView {
         }
         (Some(Resolution::Applied), _) => text!(lang, conflicts.ended_moved, client = client),
     };
-    let when = conflict.closed_at.map(|at| text!(lang, conflicts.closed_when, ago = here.ago(at)));
+    let when = conflict.closed_at.map(|at| text!(lang, conflicts.closed_when, ago = since(here, at)));
     view! {
         <section class="note calm">
             <p class="grow"><b data-age="">{when}</b>" "{format::elided(lang, &words)}</p>

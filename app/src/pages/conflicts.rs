@@ -86,7 +86,10 @@ pub(super) fn heading(here: &Here, conflict: &Conflict) -> String {
     let lang = here.lang;
     // An overlap is named by the time that is taken twice; an event of ours by when its booking is.
     let at = match conflict.kind {
-        Kind::Overlap => conflict.booking.interval.start.max(conflict.other.interval.start),
+        Kind::Overlap if conflict.is_open() => {
+            conflict.booking.interval.start.max(conflict.other.interval.start)
+        }
+        Kind::Overlap => conflict.other.interval.start,
         Kind::ExportMoved | Kind::ExportDeleted => conflict.booking.interval.start,
     };
     let when = short_when(here, at);

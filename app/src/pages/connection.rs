@@ -1,8 +1,9 @@
 //! One connection in detail, and the step before it is disconnected.
 
 use super::calendars::{decision, footer, progress, row, state, switch, trouble};
-use crate::actions::calendars::{BlockFree, Disconnect};
+use crate::actions::calendars::{BlockFree, Disconnect, Receive};
 use crate::components::{action_form, hidden, live};
+use crate::fields::choice;
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::platform::{calendar_name, platform_name, short_name};
@@ -10,6 +11,7 @@ use crate::texts::text;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use simone_store::views::{Calendar, Connection};
+use simone_sync::platform::Access;
 use simone_sync::ports::Status;
 use simone_sync::zone;
 
@@ -51,7 +53,7 @@ async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
         {if leaving {
             view! { <p class="note calm">{text!(lang, calendars.leaving, platform = short_name(connection.platform))}</p> }.into_any()
         } else {
-            cards.into_any()
+            view! { {receiving(&here, &connection)}{cards} }.into_any()
         }}
         {(!leaving).then(|| view! { <section class="card">{footer(&here, &connection, false)}</section> })}
     };
@@ -70,6 +72,52 @@ async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
         <p><a href=format!("/sync-log?connection={}", connection.id)>{text!(lang, connection.log)}</a></p>
     };
     Ok(Screen { title, fluid: false, body: body.into_any() })
+}
+
+/// The choice of the calendar that receives bookings.
+fn receiving(here: &Here, connection: &Connection) -> Option<AnyView> {
+    let lang = here.lang;
+    if connection.calendars.is_empty() {
+        return None;
+    }
+    let platform = platform_name(connection.platform);
+    let writable: Vec<_> = connection
+        .calendars
+        .iter()
+        .filter(|calendar| calendar.access == Access::Write && !calendar.gone)
+        .map(|calendar| {
+            let name = format::foreign(&calendar_name(lang, &calendar.name, &connection.account));
+            (calendar.id.to_string(), name)
+        })
+        .collect();
+    let chosen = connection.calendars.iter().find(|calendar| calendar.receives);
+    let chosen = chosen.map(|calendar| calendar.id.to_string()).unwrap_or_default();
+    let inside = if writable.is_empty() {
+        view! { <p>{text!(lang, connection.receiving_read_only)}</p> }.into_any()
+    } else {
+        let none = (String::new(), text!(lang, connection.receiving_none));
+        let options = writable.into_iter().chain([none]);
+        action_form!(Receive, view! {
+            <div class="stack narrow">
+                {hidden("connection", connection.id)}
+                {choice("calendar", text!(lang, connection.receiving), options, &chosen, None, None)}
+                <div class="actions"><button class="btn">{text!(lang, connection.receiving_save)}</button></div>
+            </div>
+        })
+        .into_any()
+    };
+    let card = view! {
+        <section class="card" aria-labelledby="receiving">
+            <div class="body">
+                <div>
+                    <h2 id="receiving">{text!(lang, connection.receiving_title)}</h2>
+                    <p class="small mt-1">{text!(lang, connection.receiving_text, platform = platform)}</p>
+                </div>
+                {inside}
+            </div>
+        </section>
+    };
+    Some(card.into_any())
 }
 
 fn card(here: &Here, connection: &Connection, calendar: &Calendar) -> AnyView {
@@ -142,6 +190,23 @@ async fn confirm(here: Here, id: Option<String>) -> Result<Screen, PageError> {
     } else {
         text!(lang, disconnect.slots, count = blocks)
     };
+    let receives = connection.calendars.iter().any(|calendar| calendar.receives);
+    let kept = receives.then(|| {
+        view! {
+            <fieldset class="field">
+                <legend>{text!(lang, disconnect.events)}</legend>
+                <label class="pick">
+                    <input type="radio" name="keep_events" value="false" checked/>
+                    <span>{text!(lang, disconnect.events_remove)}</span>
+                </label>
+                <label class="pick">
+                    <input type="radio" name="keep_events" value="true"/>
+                    <span>{text!(lang, disconnect.events_keep)}</span>
+                </label>
+                <p class="small">{text!(lang, disconnect.events_text)}</p>
+            </fieldset>
+        }
+    });
     let body = view! {
         <div>
             <a class="crumb" href="/settings/calendars">"‹ "{text!(lang, connection.back)}</a>
@@ -161,9 +226,12 @@ async fn confirm(here: Here, id: Option<String>) -> Result<Screen, PageError> {
                 <div class="actions">
                     {action_form!(Disconnect, view! {
                         {hidden("connection", connection.id)}
-                        <button class="btn main bad">{text!(lang, disconnect.confirm)}</button>
+                        {kept}
+                        <div class="actions">
+                            <button class="btn main bad">{text!(lang, disconnect.confirm)}</button>
+                            <a class="btn" href="/settings/calendars">{text!(lang, disconnect.cancel)}</a>
+                        </div>
                     })}
-                    <a class="btn" href="/settings/calendars">{text!(lang, disconnect.cancel)}</a>
                 </div>
             </footer>
         </section>

@@ -2,18 +2,23 @@
 
 pub mod account;
 pub mod agenda;
+pub mod agenda_week;
+pub mod bookings;
 pub mod calendars;
 pub mod conflict;
 pub mod conflicts;
 pub mod connection;
+pub mod hours;
 pub mod leaving;
 pub mod login;
 pub mod notifications;
 pub mod oversight;
 pub mod reason;
+pub mod services;
 pub mod sessions;
 pub mod sharing;
 pub mod sync_log;
 pub mod sync_round;
+pub mod unavailable;
 pub mod upcoming;
 pub mod welcome;

@@ -1,6 +1,7 @@
 //! Why a slot is blocked, and how to free it.
 
 use super::agenda::{title_of, when};
+use super::unavailable::entered_change;
 use crate::actions::calendars::{RemoveKept, SyncNow};
 use crate::components::{action_form, connect_button, hidden, outside_link};
 use crate::format;
@@ -41,7 +42,12 @@ async fn load(here: Here, id: Option<String>) -> Result<Screen, PageError> {
             imported_facts(&here, &reason, imported, source),
             imported_change(&here, imported, source, &back),
         ),
-        _ => (kept_facts(&here, &reason), kept_change(&here, block, &back)),
+        _ => match block.entered {
+            Some(id) => {
+                (entered_facts(&here, &reason), entered_change(&here, block.id, id, reason.comes_back, &back))
+            }
+            None => (kept_facts(&here, &reason), kept_change(&here, block, &back)),
+        },
     };
     let body = view! {
         <div>
@@ -180,6 +186,21 @@ fn imported_change(here: &Here, imported: &Imported, source: &BlockSource, back:
                 </div>
             </div>
         </section>
+    }
+    .into_any()
+}
+
+fn entered_facts(here: &Here, reason: &Reason) -> AnyView {
+    let lang = here.lang;
+    let again = reason.comes_back.then(|| view! { <p>{text!(lang, unavailable.comes_back)}</p> });
+    view! {
+        <dl class="pairs">
+            <dt>{text!(lang, reason.rule)}</dt>
+            <dd class="stack tight">
+                <p>{text!(lang, unavailable.rule)}</p>
+                {again}
+            </dd>
+        </dl>
     }
     .into_any()
 }

@@ -106,6 +106,8 @@ pub fn counts(lang: Lang, row: &LogRow) -> Vec<String> {
         (row.changed, text!(lang, log.changed, count = row.changed)),
         (row.removed, text!(lang, log.removed, count = row.removed)),
         (row.held, text!(lang, log.held, count = row.held)),
+        (row.exported, text!(lang, log.exported, count = row.exported)),
+        (row.export_failures, text!(lang, log.export_failures, count = row.export_failures)),
     ]
     .into_iter()
     .filter_map(|(count, words)| (count > 0).then_some(words))

@@ -78,7 +78,10 @@ fn events(here: &Here, round: &RoundView) -> AnyView {
     let lang = here.lang;
     let row = &round.row;
     let told = |words: String| view! { <p class="note calm">{words}</p> }.into_any();
-    if row.added + row.changed + row.removed + row.held == 0 {
+    if row.added + row.changed + row.removed + row.held + row.exported == 0 {
+        if row.export_failures > 0 {
+            return told(text!(lang, round.export_failures));
+        }
         if went_wrong(row) {
             return told(text!(lang, round.nothing_failed));
         }
@@ -116,10 +119,12 @@ fn events(here: &Here, round: &RoundView) -> AnyView {
         if shown.is_empty() && more.is_none() {
             continue;
         }
-        let name = calendar.name.as_deref().map_or_else(
-            || text!(lang, round.calendar_left),
-            |name| format::foreign(&calendar_name(lang, name, &row.account)),
-        );
+        let told_as =
+            if calendar.exported { text!(lang, round.exports) } else { text!(lang, round.calendar_left) };
+        let name = calendar
+            .name
+            .as_deref()
+            .map_or_else(|| told_as, |name| format::foreign(&calendar_name(lang, name, &row.account)));
         sections.push(view! {
             <section class="stack">
                 <h2 class="day-title"><bdi>{name}</bdi></h2>

@@ -1,8 +1,11 @@
 //! `simone bench`: what the product costs, one JSON object a line. Made for release builds.
 
+mod databases;
+mod export;
 mod import;
 mod meter;
 mod pages;
+mod rig;
 mod simulator;
 
 use clap::Subcommand;
@@ -11,6 +14,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// Rounds of one connection: a first import, one in which nothing happened, one with ten changes.
     Import(import::Options),
+    /// Rounds of one connection after a booking was made, moved and cancelled.
+    Export(export::Options),
     /// Bytes and time to the first byte of each page, for a provider with a busy week.
     Pages(pages::Options),
 }
@@ -21,6 +26,7 @@ pub(crate) async fn run(bench: Bench) -> anyhow::Result<()> {
     }
     match bench {
         Bench::Import(options) => import::run(options).await,
+        Bench::Export(options) => export::run(options).await,
         Bench::Pages(options) => pages::run(options).await,
     }
 }

@@ -57,12 +57,20 @@ impl Simulator {
 
     /// How many requests it answered since it was last asked.
     pub(super) async fn requests(&self) -> anyhow::Result<usize> {
+        Ok(self.asked().await?.len())
+    }
+
+    /// What it was asked since then: methods and paths.
+    pub(super) async fn asked(&self) -> anyhow::Result<Vec<(String, String)>> {
         let url = self.url("_control/requests")?;
         let log: Value = serde_json::from_str(&self.client.get(url.clone()).send().await?.text().await?)?;
         self.client.delete(url).send().await?.error_for_status()?;
         let log = log.as_array().context("the request log is a list")?;
-        let is_api =
-            |request: &&Value| request["path"].as_str().is_some_and(|path| !path.starts_with("/_control/"));
-        Ok(log.iter().filter(is_api).count())
+        let text = |request: &Value, name: &str| request[name].as_str().map(str::to_owned);
+        Ok(log
+            .iter()
+            .filter_map(|request| Some((text(request, "method")?, text(request, "path")?)))
+            .filter(|(_, path)| !path.starts_with("/_control/"))
+            .collect())
     }
 }

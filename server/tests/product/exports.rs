@@ -98,10 +98,14 @@ async fn a_booking_appears_moves_and_goes_with_one_request_each() {
         assert_eq!(event["summary"], "Réservation Simone - Massage 60min - Client: Marie D.");
         assert_eq!(event["location"], "12 rue des Acacias, 75017 Paris");
         let text = event["description"].as_str().unwrap();
-        for word in ["Marie Dupont", "+33 6 12 34 56 78", "Code 4512, troisième étage", "/agenda/bookings/"] {
+        for word in ["Marie Dupont", "+33 6 12 34 56 78", "Code 4512, troisième étage", "/agenda/bookings/"]
+        {
             assert!(text.contains(word), "{word}: {text}");
         }
-        assert_eq!((start(&event), &event["start"]["timeZone"]), (instant(&booking["start"]), &json!("Europe/Paris")));
+        assert_eq!(
+            (start(&event), &event["start"]["timeZone"]),
+            (instant(&booking["start"]), &json!("Europe/Paris"))
+        );
         assert!(event.get("attendees").is_none());
         assert_eq!(writes(stage).await, ["POST"]);
 
@@ -175,7 +179,8 @@ async fn what_cannot_be_exported_is_said_and_tried_again_and_the_others_go_on() 
         stage.simulator.fault(refused).await;
         open.book(0).await;
         eventually("it has failed", async || {
-            (stage.database.count("calendar_exported_bookings WHERE error = 'refused'").await == 1).then_some(())
+            (stage.database.count("calendar_exported_bookings WHERE error = 'refused'").await == 1)
+                .then_some(())
         })
         .await;
         let notices = stage.browser.open("/notifications").await;
@@ -185,7 +190,10 @@ async fn what_cannot_be_exported_is_said_and_tried_again_and_the_others_go_on() 
         exported(stage).await;
         assert_eq!(ours_of(stage, ACCOUNT).await.len(), 2);
         assert_eq!(stage.database.count("calendar_exported_bookings WHERE error IS NOT NULL").await, 0);
-        assert_eq!(stage.database.count("notices WHERE kind = 'exports_failing' AND settled_at IS NULL").await, 0);
+        assert_eq!(
+            stage.database.count("notices WHERE kind = 'exports_failing' AND settled_at IS NULL").await,
+            0
+        );
     })
     .await;
 }
@@ -211,13 +219,21 @@ async fn another_calendar_another_account_and_none() {
         }
         exported(stage).await;
         assert_eq!((ours_of(stage, ACCOUNT).await.len(), ours_of(stage, OTHER_ACCOUNT).await.len()), (2, 2));
-        assert_eq!(stage.database.blocks(CAMILLE).await.len(), blocked.len() + 1, "only her accountant is new");
+        assert_eq!(
+            stage.database.blocks(CAMILLE).await.len(),
+            blocked.len() + 1,
+            "only her accountant is new"
+        );
 
         // The first account's bookings go to her family's calendar: nothing is left behind in the other.
         let family = format!("calendars WHERE external_id = '{FAMILY}'");
         let (calendar, connection) = (
             stage.database.ids(&family).await.remove(0),
-            stage.database.ids(&format!("calendar_connections WHERE account_email = '{ACCOUNT}'")).await.remove(0),
+            stage
+                .database
+                .ids(&format!("calendar_connections WHERE account_email = '{ACCOUNT}'"))
+                .await
+                .remove(0),
         );
         let store = stage.database.value("1", "calendars LIMIT 1").await;
         assert!(store.is_some());
@@ -225,7 +241,11 @@ async fn another_calendar_another_account_and_none() {
         exported(stage).await;
         assert_eq!(ours_of(stage, ACCOUNT).await, Vec::<Value>::new());
         assert_eq!(ours(stage, &format!("account={ACCOUNT}&calendar={FAMILY}")).await.len(), 2);
-        assert_eq!(stage.database.blocks(CAMILLE).await.len(), blocked.len() + 1, "it only receives, and blocks nothing");
+        assert_eq!(
+            stage.database.blocks(CAMILLE).await.len(),
+            blocked.len() + 1,
+            "it only receives, and blocks nothing"
+        );
         open.cancel(&booking).await;
         exported(stage).await;
         assert_eq!(ours(stage, &format!("account={ACCOUNT}&calendar={FAMILY}")).await.len(), 1);
@@ -320,5 +340,6 @@ async fn leave(stage: &mut Stage, keep: bool) {
     let confirm = stage.browser.click(&settings, &format!("Déconnecter {ACCOUNT}")).await;
     let form = confirm.form("Déconnecter").with("keep_events", if keep { "true" } else { "false" });
     stage.browser.send(&confirm, &form).await;
-    eventually("the grant is given back", async || stage.simulator.grants().await.is_empty().then_some(())).await;
+    eventually("the grant is given back", async || stage.simulator.grants().await.is_empty().then_some(()))
+        .await;
 }

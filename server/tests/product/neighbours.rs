@@ -77,6 +77,7 @@ async fn another_provider_s_ids_lead_nowhere() {
             [
                 "/actions/block-free",
                 "/actions/disconnect",
+                "/actions/receive",
                 "/actions/removals",
                 "/actions/remove-kept",
                 "/actions/select",

@@ -2,8 +2,9 @@
 
 use crate::support::api::Api;
 use crate::support::bookings::{CLIENT_EMAIL, book, open_for_booking};
+use crate::support::browser::Consent;
 use crate::support::receiver::{Behaviour, Message, Receiver, SECRET};
-use crate::support::{CAMILLE, Stage, eventually, on_both};
+use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, at, eventually, on_both, timed};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -89,6 +90,54 @@ async fn a_marketplace_is_told_of_each_change_signed_and_without_anything_person
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conflict_is_told_and_listed_without_what_others_wrote() {
+    on_both("webhooks-conflict", async |stage| {
+        let (receiver, api, camille, service, slots) = told(stage).await;
+        add_account(&stage.simulator).await;
+        stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        stage.imported().await;
+        let made = book(&api, &camille, &service, &slots[0]).await.is(StatusCode::CREATED).clone();
+        let id = made["id"].as_str().unwrap();
+        stage.settled().await;
+        // The first slot is at eight.
+        stage.simulator.add_event(ACCOUNT, timed("Kiné secrète", a_monday(), (8, 15), (8, 45))).await;
+        stage.sync(ACCOUNT).await;
+        let of = async |kind: &str| {
+            eventually("the conflict is told", async || {
+                let messages = receiver.messages();
+                messages.into_iter().find(|it| it.body["type"] == kind)
+            })
+            .await
+        };
+        let opened = of("conflict.opened").await;
+        let conflict = &opened.body["data"]["conflict"];
+        assert_eq!(opened.body["data"]["provider"], json!(camille));
+        assert_eq!((&conflict["kind"], &conflict["booking"]), (&json!("overlap"), &json!(id)));
+        assert_eq!((&conflict["status"], &conflict["resolution"]), (&json!("open"), &json!(null)));
+        let listed = async |status: &str| {
+            api.pages(&format!("/api/v1/providers/{camille}/conflicts?status={status}&limit=1"), async || {})
+                .await
+        };
+        let open = listed("open").await;
+        assert_eq!(open.len(), 1, "{open:?}");
+        assert_eq!((&open[0]["id"], &open[0]["booking_id"]), (&conflict["id"], &json!(id)));
+        assert_eq!((&open[0]["status"], &open[0]["closed_at"]), (&json!("open"), &json!(null)));
+        assert_eq!(open[0]["start"], json!(at(a_monday(), 8, 15).format("%Y-%m-%dT%H:%M:%SZ").to_string()));
+        assert_eq!(listed("closed").await.len(), 0);
+        assert!(!format!("{open:?}{}", opened.raw).contains("Kiné"), "a title is told");
+
+        let cancel = api.request(Method::POST, &format!("/api/v1/bookings/{id}/cancel"));
+        api.send(cancel).await.is(StatusCode::OK);
+        let closed = of("conflict.closed").await;
+        assert_eq!(closed.body["data"]["conflict"]["id"], conflict["id"]);
+        assert_eq!(closed.body["data"]["conflict"]["status"], "closed");
+        assert_eq!(listed("open").await.len(), 0);
+        assert_eq!(listed("closed").await[0]["id"], conflict["id"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_is_not_taken_is_sent_again_the_same() {
     on_both("webhooks-retries", async |stage| {
         let (receiver, api, camille, service, slots) = told(stage).await;
@@ -121,27 +170,26 @@ async fn a_message_that_is_not_taken_is_sent_again_the_same() {
 async fn a_receiver_that_hangs_holds_up_nobody_and_a_crash_loses_nothing() {
     on_both("webhooks-hang", async |stage| {
         let (receiver, api, camille, service, slots) = told(stage).await;
-        receiver.next(&[Behaviour::Hang; 2]);
+        receiver.next(&[Behaviour::Hang]);
         let mails = stage.product.mails().len();
         book(&api, &camille, &service, &slots[0]).await.is(StatusCode::CREATED);
         let first = arrived(&receiver, 1).await.remove(0);
         // While it hangs, e-mails leave and bookings are made.
         book(&api, &camille, &service, &slots[8]).await.is(StatusCode::CREATED);
+        assert!(
+            stage.database.count("deliveries WHERE channel = 'webhook' AND delivered_at IS NULL").await > 0
+        );
         eventually("the e-mails leave", async || {
             let sent = stage.product.mails();
             let to_client = sent.iter().filter(|mail| mail.contains(CLIENT_EMAIL)).count();
             (sent.len() >= mails + 2 && to_client >= 2).then_some(())
         })
         .await;
-        assert!(
-            stage.database.count("deliveries WHERE channel = 'webhook' AND delivered_at IS NULL").await > 0
-        );
         // Killed before the receiver's answer.
         stage.product.kill();
         stage.product.start().await;
         due_now(stage).await;
         arrived(&receiver, 3).await;
-        due_now(stage).await;
         all_delivered(stage).await;
         let messages = receiver.messages();
         let again = messages.iter().filter(|it| it.id == first.id).collect::<Vec<_>>();

@@ -41,6 +41,7 @@ pub(crate) fn router() -> Router<Arc<Simulator>> {
         .route("/channels", get(observe::channels))
         .route("/pushes", get(observe::pushes))
         .route("/mails", get(observe::mails))
+        .route("/guests", get(observe::guests))
         .route("/reset", post(reset))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no such control") });
     Router::new().nest("/_control", controls)

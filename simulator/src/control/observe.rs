@@ -75,6 +75,11 @@ pub(super) async fn mails(State(simulator): State<Arc<Simulator>>) -> Json<Value
     Json(json!(simulator.world().google.mails))
 }
 
+/// Events that clients wrote with guests on them.
+pub(super) async fn guests(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
+    Json(json!(simulator.world().google.guests))
+}
+
 pub(super) async fn settings(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
     Json(json!(simulator.world().google.settings))
 }

@@ -68,6 +68,7 @@ fn editor<'a>(
     query: &Query,
 ) -> Result<Editor<'a>, ApiError> {
     let mut editor = Editor::new(world, &caller.email, &access.id);
+    editor.client = true;
     editor.tell = match query.get("sendUpdates") {
         None => query.flag("sendNotifications")?.unwrap_or(false),
         Some("none") => false,

@@ -32,6 +32,9 @@ pub(crate) struct Google {
     pub settings: Settings,
     /// Mails that Google would have sent, oldest first.
     pub mails: Vec<Mail>,
+    /// Events that a client wrote with guests on them, oldest first.
+    #[serde(default)]
+    pub guests: Vec<Guests>,
     /// Push channels that were opened and not stopped; expired ones go when the next is opened.
     #[serde(default)]
     pub channels: Vec<Channel>,
@@ -42,6 +45,18 @@ pub(crate) struct Google {
     #[serde(skip)]
     pub recent: HashMap<(String, Option<String>), VecDeque<DateTime<Utc>>>,
     last_stamp: Stamp,
+}
+
+/// A write of a client that named guests, whether or not they were told: some mails go out in spite of
+/// `sendUpdates=none` (7.2).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Guests {
+    pub at: DateTime<Utc>,
+    pub calendar: String,
+    pub event: String,
+    pub guests: usize,
+    /// Whether the client asked for them to be told.
+    pub told: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

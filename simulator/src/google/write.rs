@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::{Draft, is_id, object, person};
 use super::errors::ApiError;
-use super::model::{Calendar, Event, Google, Mail, Person, new_id};
+use super::model::{Calendar, Event, Google, Guests, Mail, Person, new_id};
 use super::recurrence::{Span, has_slot, same_slot, slots};
 use super::times::When;
 use super::view::{end_of, find, instance, split_instance_id};
@@ -49,6 +49,8 @@ pub(crate) struct Editor<'a> {
     pub tell: bool,
     /// Whether `conferenceData` counts.
     pub conference: bool,
+    /// A client of the API writes, not a person by hand.
+    pub client: bool,
 }
 
 impl<'a> Editor<'a> {
@@ -63,6 +65,7 @@ impl<'a> Editor<'a> {
             unchecked: false,
             tell: false,
             conference: false,
+            client: false,
         }
     }
 
@@ -120,6 +123,7 @@ impl<'a> Editor<'a> {
             organizer,
             content: draft.content,
         };
+        self.note_guests(&event);
         self.mail(&event, "invitation");
         let calendar = self.calendar_mut()?;
         calendar.events.insert(id.clone(), event);
@@ -201,6 +205,7 @@ impl<'a> Editor<'a> {
             sequence: old.sequence.saturating_add(i64::from(rescheduled)),
             ..old.clone()
         };
+        self.note_guests(&event);
         if changed {
             self.mail(&event, "update");
         }
@@ -355,6 +360,14 @@ impl<'a> Editor<'a> {
             }
         };
         Ok(id)
+    }
+
+    fn note_guests(&mut self, event: &Event) {
+        let guests = event.content.get("attendees").and_then(Value::as_array).map_or(0, Vec::len);
+        if self.client && guests > 0 {
+            let (calendar, event) = (self.calendar.clone(), event.id.clone());
+            self.google.guests.push(Guests { at: self.now, calendar, event, guests, told: self.tell });
+        }
     }
 
     fn mail(&mut self, event: &Event, about: &'static str) {

@@ -88,6 +88,7 @@ fn wanted(world: &World, form: &Form) -> Result<Edit, ApiError> {
             let changes = changes(world, form)?;
             Ok(Edit::ChangeEvent { account, calendar, event, changes, unchecked: true })
         }
+        "duplicate" => Ok(Edit::DuplicateEvent { account, calendar, event }),
         "delete" => Ok(Edit::DeleteEvent { account, calendar, event }),
         "series:delete" => Ok(Edit::DeleteEvent { account, calendar, event: form.text("series") }),
         "zone" => Ok(Edit::SetCalendarZone { account, calendar, zone: form.text("zone") }),

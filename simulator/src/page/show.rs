@@ -181,6 +181,7 @@ impl Page<'_> {
             title = escape(title),
         );
         self.badges(main, event, free);
+        texts(main, event);
         let button = |value: &str, text: &str| {
             format!(
                 "<button class=\"quiet\" name=\"do\" value=\"{value}\" aria-label=\"{} {text}\">{text}</button>",
@@ -192,6 +193,13 @@ impl Page<'_> {
         } else {
             button("move:-60", "−1 h") + &button("move:60", "+1 h")
         };
+        let duplicate = match &event.exception {
+            Some(_) => String::new(),
+            None => {
+                let text = l.pick("Dupliquer", "Duplicate");
+                format!("<button class=\"quiet\" name=\"do\" value=\"duplicate\">{text}</button>")
+            }
+        };
         let delete = match &event.exception {
             Some(_) => l.pick("Annuler cette occurrence", "Cancel this occurrence"),
             None => l.pick("Supprimer", "Delete"),
@@ -199,7 +207,7 @@ impl Page<'_> {
         let _ = write!(
             main,
             "<form method=\"post\" action=\"{EDIT}\" class=\"row\">{carried}{}{hours}{}\
-             <button class=\"quiet\" name=\"do\" value=\"delete\">{delete}</button></form>",
+             {duplicate}<button class=\"quiet\" name=\"do\" value=\"delete\">{delete}</button></form>",
             button("move:-1440", l.pick("−1 j", "−1 d")),
             button("move:1440", l.pick("+1 j", "+1 d")),
         );
@@ -246,6 +254,11 @@ impl Page<'_> {
             .filter(|(holds, _)| *holds)
             .map(|(_, text)| format!("<span class=\"badge\">{text}</span> "))
             .collect();
+        let by = private(event, "source").map(|source| {
+            let written = l.pick("écrit par", "written by");
+            format!("<span class=\"badge by\">{written} {}</span> ", escape(source))
+        });
+        let shown = shown + &by.unwrap_or_default();
         if !shown.is_empty() {
             let _ = write!(main, "<p>{shown}</p>");
         }
@@ -318,6 +331,21 @@ impl Page<'_> {
         let weekday = weekdays[day.weekday().num_days_from_monday() as usize];
         format!("{weekday} {} {} {}", day.day(), months[day.month0() as usize], day.year())
     }
+}
+
+/// Where the event is and what it says: Google reads a description as HTML, and a place as text.
+fn texts(main: &mut String, event: &Event) {
+    if let Some(place) = event.text("location").filter(|text| !text.is_empty()) {
+        let _ = write!(main, "<p class=\"lines\">{}</p>", escape(place));
+    }
+    if let Some(description) = event.text("description").filter(|text| !text.is_empty()) {
+        let _ = write!(main, "<p class=\"lines quiet-text\">{}</p>", escape(&html::as_read(description)));
+    }
+}
+
+/// What an application keeps on an event for itself.
+fn private<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
+    event.content.get("extendedProperties")?.get("private")?.get(name)?.as_str()
 }
 
 fn input(wall: NaiveDateTime) -> String {

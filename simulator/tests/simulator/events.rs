@@ -352,6 +352,25 @@ async fn mails_are_counted() {
 }
 
 #[tokio::test]
+async fn what_clients_write_with_guests_on_it_is_noted_told_or_not() {
+    let sim = Sim::start().await;
+    let id = sim.insert(dentist()).await.body["id"].as_str().unwrap().to_owned();
+    // People may invite whom they like.
+    let mut event = dentist();
+    event["attendees"] = json!([{"email": BEN}]);
+    sim.edit(json!({"do": "add_event", "account": ANA, "event": event})).await;
+    assert_eq!(sim.observe("guests").await, json!([]));
+    let with_guest = json!({"attendees": [{"email": BEN}]});
+    sim.send(Method::PATCH, &format!("{EVENTS}/{id}?sendUpdates=none"), with_guest).await;
+    let noted = sim.observe("guests").await;
+    assert_eq!(noted.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&noted[0]["event"], &noted[0]["guests"], &noted[0]["told"]),
+        (&json!(id), &json!(1), &json!(false))
+    );
+}
+
+#[tokio::test]
 async fn moving_keeps_the_id_and_leaves_a_tombstone() {
     let sim = Sim::start().await;
     let family = "fam@group.calendar.google.com";

@@ -1,5 +1,6 @@
 //! The page on which a person edits the calendars.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use simone_simulator::Options;
 
@@ -123,6 +124,39 @@ async fn events_are_changed_moved_and_deleted() {
     assert_eq!(sim.press(&[("do", "zone"), ("zone", "Mars")]).await, 400);
     assert_eq!(sim.press(&[("do", "delete"), ("event", &id)]).await, 303);
     assert_eq!(sim.event(&id).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn what_applications_wrote_is_told_and_can_be_copied() {
+    let sim = Sim::start().await;
+    let mut event = timed("Massage", "2027-03-20T10:00:00", "2027-03-20T11:00:00");
+    event["location"] = json!("12 rue <b>des Lilas</b>");
+    event["description"] = json!("Téléphone : 06\nCode &lt;b&gt;12&lt;/b&gt; &amp; <i>sonnette</i>");
+    event["extendedProperties"] = json!({"private": {"source": "simone"}});
+    let made = sim.send(Method::POST, "/calendars/primary/events", event).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let page = sim.page("fr").await;
+    for text in [
+        "écrit par simone",
+        // A place is text, a description is HTML: neither brings markup onto the page.
+        "12 rue &lt;b&gt;des Lilas&lt;/b&gt;",
+        "Téléphone : 06\nCode &lt;b&gt;12&lt;/b&gt; &amp; sonnette",
+        "Dupliquer",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let private = async || -> Vec<Value> {
+        let (events, _) = sim.list("").await;
+        let of = |event: &Value| event["extendedProperties"]["private"]["source"].clone();
+        events.iter().filter(|event| event["id"] != json!(id)).map(of).collect()
+    };
+    assert_eq!(sim.press(&[("do", "duplicate"), ("event", &id)]).await, 303);
+    assert_eq!(private().await, [json!("simone")]);
+    sim.control("settings", json!({"duplicates_keep_private": false})).await;
+    assert_eq!(sim.press(&[("do", "duplicate"), ("event", &id)]).await, 303);
+    let mut kept = private().await;
+    kept.sort_by_key(Value::is_null);
+    assert_eq!(kept, [json!("simone"), Value::Null]);
 }
 
 #[tokio::test]

@@ -22,14 +22,16 @@ pub struct ZonePreview {
 impl Database {
     /// What changes for a provider when their zone does.
     pub async fn zone_preview(&self, provider: &Provider, now: DateTime<Utc>) -> StoreResult<ZonePreview> {
-        let all_day: i64 = read!(self, |conn| Ok(sqlx::query_scalar(
+        let all_day: i64 = read!(self, |conn| {
+            Ok(sqlx::query_scalar(
             "SELECT COUNT(*) FROM unavailabilities
-             WHERE provider_id = $1 AND all_day AND calendar_id IS NOT NULL AND ends_at > $2"
+             WHERE provider_id = $1 AND all_day AND (calendar_id IS NOT NULL OR entered_id IS NOT NULL) AND ends_at > $2"
         )
         .bind(provider.id.0)
         .bind(now)
         .fetch_one(&mut *conn)
-        .await?))?;
+        .await?)
+        })?;
         let start = Horizon::at(now, provider.zone).interval().start;
         let ahead = self.blocks(provider.id, Interval::new(start, start + EXAMPLES_WITHIN)).await?;
         let next = |all_day: bool| {

@@ -3,7 +3,7 @@
 use crate::Database;
 use crate::database::read;
 use chrono::{DateTime, Utc};
-use simone_booking::id::UnavailabilityId;
+use simone_booking::id::{EnteredId, UnavailabilityId};
 use simone_booking::{CalendarId, Interval, ProviderId};
 use simone_sync::platform::Platform;
 use simone_sync::ports::{StoreError, StoreResult};
@@ -19,8 +19,17 @@ pub struct Block {
     pub title: String,
     /// Where the event can be opened on its platform.
     pub link: Option<String>,
-    /// `None`: one of its own, kept after refused removals.
+    /// `None`: one of its own, entered by hand or kept after refused removals.
     pub source: Option<BlockSource>,
+    /// What the provider entered, from which it follows.
+    pub entered: Option<EnteredId>,
+}
+
+impl Block {
+    /// Kept after refused removals.
+    pub const fn is_kept(&self) -> bool {
+        self.source.is_none() && self.entered.is_none()
+    }
 }
 
 /// The calendar that a block comes from.
@@ -48,6 +57,8 @@ struct Row {
     account_email: Option<String>,
     name: Option<String>,
     color: Option<String>,
+    entered_id: Option<Uuid>,
+    entered: Option<Vec<u8>>,
 }
 
 impl Database {
@@ -56,8 +67,9 @@ impl Database {
         let rows: Vec<Row> = read!(self, |conn| {
             Ok(sqlx::query_as(
             "SELECT u.id, u.starts_at, u.ends_at, u.all_day, u.details AS own_details, u.calendar_id, u.detail_id,
-                    e.details, k.platform, k.account_email, c.name, c.color
+                    e.details, k.platform, k.account_email, c.name, c.color, u.entered_id, n.details AS entered
              FROM unavailabilities u
+             LEFT JOIN entered_unavailabilities n ON n.id = u.entered_id
              LEFT JOIN calendars c ON c.id = u.calendar_id
              LEFT JOIN calendar_connections k ON k.id = c.connection_id
              LEFT JOIN calendar_sync_events e ON e.calendar_id = u.calendar_id AND e.external_id = u.detail_id
@@ -77,17 +89,20 @@ impl Database {
     pub async fn count_kept_blocks(&self, provider: ProviderId, now: DateTime<Utc>) -> StoreResult<i64> {
         read!(self, |conn| {
             Ok(sqlx::query_scalar(
-            "SELECT COUNT(*) FROM unavailabilities WHERE provider_id = $1 AND ends_at > $2 AND calendar_id IS NULL"
-        )
-        .bind(provider.0)
-        .bind(now)
-        .fetch_one(&mut *conn)
-        .await?)
+                "SELECT COUNT(*) FROM unavailabilities WHERE provider_id = $1 AND ends_at > $2
+               AND calendar_id IS NULL AND entered_id IS NULL",
+            )
+            .bind(provider.0)
+            .bind(now)
+            .fetch_one(&mut *conn)
+            .await?)
         })
     }
 
     fn block(&self, row: Row) -> StoreResult<Block> {
         let id = UnavailabilityId(row.id);
+        let entered = row.entered_id.map(EnteredId);
+        let typed = entered.zip(row.entered).map(|(entered, sealed)| self.open_entered(entered, &sealed));
         let details = match (row.calendar_id, row.detail_id, row.details, row.own_details) {
             (Some(calendar), Some(event), Some(sealed), _) => {
                 self.open_details(CalendarId(calendar), &event, &sealed)
@@ -110,9 +125,10 @@ impl Database {
             id,
             interval: Interval::new(row.starts_at, row.ends_at),
             all_day: row.all_day,
-            title: details.title,
+            title: typed.unwrap_or(details.title),
             link: details.link,
             source,
+            entered,
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::Database;
 use crate::database::read;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use simone_booking::id::{SyncLogId, UnavailabilityId};
+use simone_booking::id::{EnteredId, SyncLogId, UnavailabilityId};
 use simone_booking::{CalendarId, ConnectionId, Horizon, Interval, Locale, ProviderId};
 use simone_sync::platform::Platform;
 use simone_sync::ports::{Status, StoreError, StoreResult};
@@ -175,6 +175,8 @@ struct BlockRow {
     details: Option<Vec<u8>>,
     platform: Option<String>,
     connection_id: Option<Uuid>,
+    entered_id: Option<Uuid>,
+    entered: Option<Vec<u8>>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -275,8 +277,9 @@ impl Database {
         let rows: Vec<BlockRow> = read!(self, |conn| {
             Ok(sqlx::query_as(
                 "SELECT u.id, u.starts_at, u.ends_at, u.all_day, u.reason, u.details AS own_details, u.calendar_id,
-                        u.detail_id, e.details, k.platform, k.id AS connection_id
+                        u.detail_id, e.details, k.platform, k.id AS connection_id, u.entered_id, n.details AS entered
                  FROM unavailabilities u
+                 LEFT JOIN entered_unavailabilities n ON n.id = u.entered_id AND $6
                  LEFT JOIN calendars c ON c.id = u.calendar_id
                  LEFT JOIN calendar_connections k ON k.id = c.connection_id
                  LEFT JOIN calendar_sync_events e
@@ -308,6 +311,8 @@ impl Database {
             (None, _, _, Some(sealed)) => Some(self.open_own_details(id, &sealed)),
             _ => None,
         };
+        let typed = row.entered_id.zip(row.entered);
+        let typed = typed.map(|(entered, sealed)| self.open_entered(EnteredId(entered), &sealed));
         let source = match (row.platform, row.connection_id) {
             (Some(code), Some(connection)) => Some((platform(&code)?, ConnectionId(connection))),
             _ => None,
@@ -318,7 +323,7 @@ impl Database {
             all_day: row.all_day,
             reason: row.reason,
             source,
-            title: details.map(|details| details.title).filter(|title| !title.is_empty()),
+            title: typed.or(details.map(|details| details.title)).filter(|title| !title.is_empty()),
         })
     }
 

@@ -59,6 +59,8 @@ pub struct Calendar {
     pub last_error: Option<String>,
     /// No longer listed by the platform.
     pub gone: bool,
+    /// It is the one of its connection that receives bookings.
+    pub receives: bool,
     /// Series and single events stored, and blocks to come.
     pub events: i64,
     pub blocks: i64,
@@ -127,6 +129,7 @@ struct CalendarRow {
     synced_at: Option<DateTime<Utc>>,
     last_error: Option<String>,
     gone: bool,
+    receives: bool,
 }
 
 impl Database {
@@ -150,7 +153,7 @@ impl Database {
             .await?;
             let calendars: Vec<CalendarRow> = sqlx::query_as(
                 "SELECT id, connection_id, name, color, access, time_zone, is_primary, selected, block_free, synced_at,
-                        last_error, gone_at IS NOT NULL AS gone
+                        last_error, gone_at IS NOT NULL AS gone, receives
                  FROM calendars WHERE provider_id = $1
                  ORDER BY gone_at IS NOT NULL, is_primary DESC, LOWER(name), id",
             )
@@ -206,6 +209,7 @@ impl Database {
                 synced_at: row.synced_at,
                 last_error: row.last_error,
                 gone: row.gone,
+                receives: row.receives,
                 events: events.get(&row.id).copied().unwrap_or(0),
                 blocks: blocks.get(&row.id).copied().unwrap_or(0),
                 held: held.get(&row.id).copied(),

@@ -4,7 +4,7 @@ use super::{Block, BlockSource};
 use crate::Database;
 use crate::database::read;
 use chrono::{DateTime, Utc};
-use simone_booking::id::UnavailabilityId;
+use simone_booking::id::{EnteredId, UnavailabilityId};
 use simone_booking::{CalendarId, ConnectionId, Interval, ProviderId};
 use simone_sync::busy::Because;
 use simone_sync::ports::{Status, StoreError, StoreResult};
@@ -14,8 +14,10 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub struct Reason {
     pub block: Block,
-    /// `None`: one of its own, kept after refused removals.
+    /// `None`: one of its own, entered by hand or kept after refused removals.
     pub imported: Option<Imported>,
+    /// One occurrence of something entered by hand that comes back.
+    pub comes_back: bool,
     pub created_at: DateTime<Utc>,
     /// When blocks were last brought in line with what was read.
     pub derived_at: Option<DateTime<Utc>>,
@@ -56,6 +58,8 @@ struct Row {
     event_id: Option<String>,
     original_start: Option<String>,
     detail_id: Option<String>,
+    entered_id: Option<Uuid>,
+    entered: Option<Vec<u8>>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -84,8 +88,10 @@ impl Database {
         let (row, source): (Option<Row>, Option<SourceRow>) = read!(self, |conn| {
             let row: Option<Row> = sqlx::query_as(
                 "SELECT u.starts_at, u.ends_at, u.all_day, u.reason, u.created_at, p.derived_at,
-                        u.details AS own_details, u.calendar_id, u.event_id, u.original_start, u.detail_id
+                        u.details AS own_details, u.calendar_id, u.event_id, u.original_start, u.detail_id,
+                        u.entered_id, n.details AS entered
                  FROM unavailabilities u JOIN providers p ON p.id = u.provider_id
+                 LEFT JOIN entered_unavailabilities n ON n.id = u.entered_id
                  WHERE u.id = $1 AND u.provider_id = $2",
             )
             .bind(id.0)
@@ -115,6 +121,7 @@ impl Database {
         let Some(row) = row else { return Ok(None) };
         let mut details =
             row.own_details.map(|sealed| self.open_own_details(id, &sealed)).unwrap_or_default();
+        let comes_back = row.original_start.as_ref().is_some_and(|slot| !slot.is_empty());
         let mut imported = None;
         let mut shown = None;
         if let (Some(calendar), Some(event), Some(detail), Some(source)) =
@@ -135,7 +142,7 @@ impl Database {
                     .ok_or(StoreError::Corrupt { what: "a connection's status" })?,
                 last_synced_at: source.last_synced_at,
                 unread: source.unread,
-                of_series: row.original_start.is_some_and(|slot| !slot.is_empty()),
+                of_series: comes_back,
                 exception: detail != event,
                 held: source.held,
                 gone: source.gone,
@@ -150,14 +157,19 @@ impl Database {
                 color: source.color,
             });
         }
+        let entered = row.entered_id.map(EnteredId);
+        let typed = entered.zip(row.entered).map(|(entered, sealed)| self.open_entered(entered, &sealed));
+        let comes_back = entered.is_some() && comes_back;
         let block = Block {
             id,
             interval: Interval::new(row.starts_at, row.ends_at),
             all_day: row.all_day,
-            title: details.title,
+            title: typed.unwrap_or(details.title),
             link: details.link,
             source: shown,
+            entered,
         };
-        Ok(Some(Reason { block, imported, created_at: row.created_at, derived_at: row.derived_at }))
+        let (created_at, derived_at) = (row.created_at, row.derived_at);
+        Ok(Some(Reason { block, imported, comes_back, created_at, derived_at }))
     }
 }

@@ -43,6 +43,9 @@ pub struct LogRow {
     pub changed: i64,
     pub removed: i64,
     pub held: i64,
+    /// Bookings that were written to the platform, and attempts that failed.
+    pub exported: i64,
+    pub export_failures: i64,
     pub requests: i64,
     /// How many of the requests renewed a token.
     pub refreshes: i64,
@@ -60,10 +63,12 @@ pub struct RoundView {
     pub erased: bool,
 }
 
-/// What a round did to one calendar.
+/// What a round read of one calendar, or wrote to the platform.
 #[derive(Clone, Debug)]
 pub struct CalendarChanges {
     pub calendar: CalendarId,
+    /// Bookings that it wrote, all of them together.
+    pub exported: bool,
     /// `None`: it has left the account.
     pub name: Option<String>,
     /// `None`: the key that sealed them is lost.
@@ -86,6 +91,8 @@ struct Row {
     changed: i64,
     removed: i64,
     held: i64,
+    exported: i64,
+    export_failures: i64,
     requests: i64,
     refreshes: i64,
     duration_ms: i64,
@@ -110,6 +117,8 @@ impl Row {
             changed: self.changed,
             removed: self.removed,
             held: self.held,
+            exported: self.exported,
+            export_failures: self.export_failures,
             requests: self.requests,
             refreshes: self.refreshes,
             duration_ms: self.duration_ms,
@@ -120,7 +129,7 @@ impl Row {
 /// A line of the log with its connection.
 const LINES: &str = "
     SELECT l.id, l.connection_id, c.platform, c.account_email, l.started_at, l.ended_at, l.rounds, l.outcome, l.added,
-           l.changed, l.removed, l.held, l.requests, l.refreshes, l.duration_ms,
+           l.changed, l.removed, l.held, l.exported, l.export_failures, l.requests, l.refreshes, l.duration_ms,
            c.leased_until IS NOT NULL AND EXISTS (SELECT 1 FROM calendar_sync_logs r WHERE r.id = l.id
                 AND r.epoch = c.epoch AND r.outcome = 'unfinished') AS under_way,
            c.status IN ('connected', 'needs_reconnect') AS live
@@ -153,13 +162,13 @@ impl Database {
 
     /// One row of a provider's log, with its events; `None` if it is not theirs, or no longer kept.
     pub async fn sync_round(&self, provider: ProviderId, round: SyncLogId) -> StoreResult<Option<RoundView>> {
-        type ChangesRow = (Uuid, Uuid, Option<String>, Vec<u8>);
+        type ChangesRow = (Uuid, Uuid, bool, Option<String>, Vec<u8>);
         let (row, changes): (Option<Row>, Vec<ChangesRow>) = read!(self, |conn| {
             let mut query = QueryBuilder::new(LINES);
             query.push_bind(provider.0).push(" AND l.id = ").push_bind(round.0);
             let row = query.build_query_as().fetch_optional(&mut *conn).await?;
             let changes = sqlx::query_as(
-                "SELECT x.id, x.calendar_id, c.name, x.changes
+                "SELECT x.id, x.calendar_id, x.kind = 'export' AS exported, c.name, x.changes
                  FROM calendar_sync_changes x LEFT JOIN calendars c ON c.id = x.calendar_id
                  WHERE x.log_id = $1 AND x.provider_id = $2 ORDER BY x.id",
             )
@@ -170,14 +179,25 @@ impl Database {
             Ok((row, changes))
         })?;
         let Some(row) = row else { return Ok(None) };
-        let calendars = changes
-            .into_iter()
-            .map(|(id, calendar, name, sealed)| CalendarChanges {
-                calendar: CalendarId(calendar),
-                name,
-                changes: self.open_changes(id, &sealed),
-            })
-            .collect();
+        let mut calendars: Vec<CalendarChanges> = Vec::new();
+        for (id, calendar, exported, name, sealed) in changes {
+            let changes = self.open_changes(id, &sealed);
+            let before = calendars.iter_mut().find(|before| exported && before.exported);
+            match (before, changes) {
+                // Each is written by itself.
+                (Some(CalendarChanges { changes: Some(before), .. }), Some(mut changes)) => {
+                    before.entries.append(&mut changes.entries);
+                }
+                (_, changes) => {
+                    calendars.push(CalendarChanges {
+                        calendar: CalendarId(calendar),
+                        exported,
+                        name,
+                        changes,
+                    });
+                }
+            }
+        }
         Ok(Some(RoundView { erased: !row.live, row: row.read()?, calendars }))
     }
 }

@@ -102,7 +102,8 @@ const STANDING: &str = "SELECT id, event_id, original_start, detail_id, starts_a
                         FROM unavailabilities WHERE calendar_id = ";
 
 impl Database {
-    /// What is to come in a provider's calendar. Titles are opened for the page alone. `None` if it is not theirs.
+    /// What is to come in a provider's calendar, if it is imported: one that only receives bookings blocks nothing.
+    /// Titles are opened for the page alone. `None` if it is not theirs.
     pub async fn upcoming(
         &self,
         provider: &Provider,
@@ -173,7 +174,8 @@ impl Database {
                     "SELECT e.external_id, e.shape, e.marks, e.expanded_at IS NOT NULL AS expanded, e.unreadable, ",
                     ours!(),
                     " AS ours FROM calendar_sync_events e
-                     WHERE e.calendar_id = $2 AND (e.over_at IS NULL OR e.over_at >= $3 OR e.held_at IS NOT NULL)
+                     JOIN calendars c ON c.id = e.calendar_id
+                     WHERE e.calendar_id = $2 AND c.selected AND (e.over_at IS NULL OR e.over_at >= $3 OR e.held_at IS NOT NULL)
                      ORDER BY e.external_id"
                 ))
                 .bind(provider.id.0)

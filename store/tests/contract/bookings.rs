@@ -595,14 +595,14 @@ async fn connections_are_woken_only_while_what_they_say_is_old() {
         assert_eq!(wanted().await, 0);
         assert_eq!(stale(later(1)).await, Staleness::Woken, "it was never derived from");
         assert_eq!(wanted().await, 1);
-        assert!(!db.heard_since(me, now()).await.unwrap());
+        assert!(!db.heard_since(me, now(), None).await.unwrap());
         let pulled = |at: DateTime<Utc>| {
             let at = at.to_rfc3339_opts(chrono::SecondsFormat::Micros, false);
             format!("UPDATE calendar_connections SET pulled_at = '{at}'")
         };
         fixture.execute(&pulled(later(1))).await;
-        assert!(db.heard_since(me, later(1)).await.unwrap());
-        assert!(!db.heard_since(me, later(2)).await.unwrap());
+        assert!(db.heard_since(me, later(1), None).await.unwrap());
+        assert!(!db.heard_since(me, later(2), None).await.unwrap());
         assert_eq!(stale(later(2)).await, Staleness::Fresh);
         assert_eq!(stale(later(3)).await, Staleness::Woken);
         fixture.execute("UPDATE calendar_accounts SET not_before = '2026-01-06T09:30:00+00:00'").await;

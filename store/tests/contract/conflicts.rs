@@ -1,16 +1,20 @@
 //! Conflicts: found when deriving, told once, closed when their cause is gone, settled by their provider alone.
 
+use super::bookings::{asked, at};
 use super::{later, now, plan, single};
 use crate::support::{Fixture, on_both};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use simone_booking::booking::Actor;
 use simone_booking::id::ConflictId;
 use simone_booking::{BookingId, CalendarId, ProviderId};
 use simone_store::deliveries::EmailKind;
+use simone_sync::bookings::{Bookings, Refusal};
 use simone_sync::conflict::{Kind, Resolution};
-use simone_sync::event::{Marks, ObservedEvent};
+use simone_sync::event::{Marks, ObservedEvent, Shape, Span};
 use simone_sync::import::PullPlan;
 use simone_sync::ports::{Choices as _, Lease, RoundStore as _};
-use simone_sync::settle::{ConflictStore as _, Seen};
+use simone_sync::settle::{ConflictStore as _, Seen, Unsettled};
+use std::sync::Arc;
 use uuid::Uuid;
 
 fn instant(at: DateTime<Utc>) -> String {
@@ -194,9 +198,7 @@ async fn many_conflicts_at_once_are_one_email() {
                 .await;
         }
         let day = single("day", later(60));
-        let long = simone_sync::event::Shape::Single {
-            span: simone_sync::event::Span::Timed { start: later(60), end: later(600) },
-        };
+        let long = Shape::Single { span: Span::Timed { start: later(60), end: later(600) } };
         fixture.imported(provider, "x", vec![ObservedEvent { shape: long, ..day }]).await;
         assert_eq!(fixture.open_conflicts(Kind::Overlap).await, 5);
         let told = fixture.db.due_emails(later(1), 10).await.unwrap();
@@ -302,6 +304,135 @@ async fn a_neighbour_neither_sees_nor_settles_a_conflict() {
         fixture.booking_row(neighbour, 2, later(180), "confirmed").await;
         fixture.db.derive(neighbour, now()).await.unwrap();
         assert_eq!(fixture.count("calendar_conflicts").await, 1);
+    })
+    .await;
+}
+
+/// What a provider's page, and the API, settle with.
+async fn settle(
+    fixture: &Fixture,
+    provider: ProviderId,
+    conflict: ConflictId,
+    seen: &Seen,
+    resolution: Resolution,
+) -> Result<(), Unsettled> {
+    let clock = Arc::new(StoppedClock);
+    let bookings = Bookings::new(Arc::new(fixture.db.clone()), clock, Arc::default());
+    simone_sync::settle::settle(&fixture.db, &bookings, provider, conflict, seen, resolution, now())
+        .await
+        .unwrap()
+}
+
+/// It is always now.
+struct StoppedClock;
+
+#[async_trait::async_trait]
+impl simone_booking::Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+
+    async fn sleep(&self, _: std::time::Duration) {}
+}
+
+#[tokio::test]
+async fn a_booking_follows_the_event_that_was_moved_and_the_client_is_told() {
+    on_both(async |fixture| {
+        let (provider, service) = fixture.open_provider("a", 0).await;
+        let (lease, calendar) = fixture.imported(provider, "x", vec![ours(at(10, 0), "r1")]).await;
+        let booking = fixture.book(&asked(provider, service, at(10, 0))).await.unwrap().booking;
+        let other = fixture.book(&asked(provider, service, at(14, 0))).await.unwrap().booking;
+        fixture.export_row(&lease, booking.id, at(10, 0)).await;
+        let told_of = format!("deliveries WHERE cause LIKE 'booking:{}:%:client'", booking.id);
+        assert_eq!(fixture.count(&told_of).await, 1);
+
+        // Onto another booking: refused, and nothing is changed.
+        fixture.calendar_says(&lease, calendar, vec![ours(at(14, 30), "r2")], &[]).await;
+        let conflict = fixture.the_conflict().await;
+        let seen = fixture.conflict_seen(provider, conflict).await;
+        let refused = settle(fixture, provider, conflict, &seen, Resolution::Applied).await;
+        assert!(matches!(refused, Err(Unsettled::Refused(Refusal::Taken { .. }))), "{refused:?}");
+        let is = fixture.db.settleable(provider, conflict).await.unwrap().unwrap();
+        assert_eq!((is.open, is.resolution), (true, None));
+        assert_eq!(fixture.count(&told_of).await, 1);
+
+        // The provider shortens it where it is free, and then moves it once more: what they saw first is no choice.
+        fixture.calendar_says(&lease, calendar, vec![ours(at(15, 0), "r3")], &[]).await;
+        let stale = fixture.conflict_seen(provider, conflict).await;
+        fixture.calendar_says(&lease, calendar, vec![ours(at(16, 0), "r4")], &[]).await;
+        let changed = settle(fixture, provider, conflict, &stale, Resolution::Applied).await;
+        assert_eq!(changed, Err(Unsettled::Changed));
+        let seen = fixture.conflict_seen(provider, conflict).await;
+        assert_eq!(settle(fixture, provider, conflict, &seen, Resolution::Applied).await, Ok(()));
+        let moved = fixture.db.booking(provider, booking.id).await.unwrap().unwrap();
+        assert_eq!(moved.booking.interval.start, at(16, 0));
+        assert_eq!(moved.history.last().map(|change| change.actor), Some(Actor::Provider));
+        assert_eq!(fixture.count(&told_of).await, 2, "the client is told");
+        let is = fixture.db.settleable(provider, conflict).await.unwrap().unwrap();
+        assert_eq!((is.open, is.resolution), (false, Some(Resolution::Applied)));
+        // A second click changes nothing more.
+        assert_eq!(settle(fixture, provider, conflict, &seen, Resolution::Applied).await, Ok(()));
+        assert_eq!(
+            settle(fixture, provider, conflict, &seen, Resolution::PutBack).await,
+            Err(Unsettled::Changed)
+        );
+        assert_eq!(fixture.count(&told_of).await, 2);
+        assert_eq!(fixture.count("audit_log WHERE action = 'apply'").await, 1);
+        fixture.db.derive(provider, now()).await.unwrap();
+        assert_eq!(fixture.count("calendar_conflicts WHERE closed_at IS NULL").await, 0);
+        assert_eq!(fixture.db.booking(provider, other.id).await.unwrap().unwrap().booking, other);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_became_no_appointment_can_only_be_put_back() {
+    on_both(async |fixture| {
+        let (provider, service) = fixture.open_provider("a", 0).await;
+        let (lease, calendar) = fixture.imported(provider, "x", vec![ours(at(10, 0), "r1")]).await;
+        let booking = fixture.book(&asked(provider, service, at(10, 0))).await.unwrap().booking;
+        fixture.export_row(&lease, booking.id, at(10, 0)).await;
+        let day = Shape::Single {
+            span: Span::AllDay { start: "2026-01-07".parse().unwrap(), end: "2026-01-08".parse().unwrap() },
+        };
+        let whole = ObservedEvent { shape: day, ..ours(at(10, 0), "r2") };
+        fixture.calendar_says(&lease, calendar, vec![whole], &[]).await;
+        let conflict = fixture.the_conflict().await;
+        let shown = fixture.db.conflict(provider, conflict).await.unwrap().unwrap();
+        assert!(shown.other.all_day && !shown.can_be_applied());
+        assert_eq!(shown.booking.client.unwrap().name, "Marie Durand");
+        assert_eq!(shown.other.source.unwrap().calendar, "Calendar primary");
+        let seen = fixture.conflict_seen(provider, conflict).await;
+        assert_eq!(
+            settle(fixture, provider, conflict, &seen, Resolution::Applied).await,
+            Err(Unsettled::NoChoice)
+        );
+        assert_eq!(settle(fixture, provider, conflict, &seen, Resolution::PutBack).await, Ok(()));
+        assert_eq!(settle(fixture, provider, conflict, &seen, Resolution::PutBack).await, Ok(()));
+        assert_eq!(fixture.count("audit_log WHERE action = 'put_back'").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_booking_whose_event_was_deleted_is_cancelled_if_the_provider_says_so() {
+    on_both(async |fixture| {
+        let (provider, service) = fixture.open_provider("a", 0).await;
+        let (lease, calendar) = fixture.imported(provider, "x", vec![ours(at(10, 0), "r1")]).await;
+        let booking = fixture.book(&asked(provider, service, at(10, 0))).await.unwrap().booking;
+        fixture.export_row(&lease, booking.id, at(10, 0)).await;
+        fixture.calendar_says(&lease, calendar, vec![], &["ours"]).await;
+        let gone = format!("UPDATE calendar_exported_bookings SET gone_at = {}", instant(now()));
+        fixture.derived_after(provider, &gone, now()).await;
+        let conflict = fixture.the_conflict().await;
+        let seen = fixture.conflict_seen(provider, conflict).await;
+        assert_eq!(settle(fixture, provider, conflict, &seen, Resolution::Applied).await, Ok(()));
+        let is = fixture.db.booking(provider, booking.id).await.unwrap().unwrap().booking;
+        assert_eq!(is.status, simone_booking::booking::Status::Cancelled);
+        fixture.db.derive(provider, now()).await.unwrap();
+        let found = fixture.db.conflicts(provider, now()).await.unwrap();
+        assert_eq!((found.open_count, found.open.len(), found.closed.len()), (0, 0, 1));
+        assert_eq!(found.closed[0].resolution, Some(Resolution::Applied));
     })
     .await;
 }

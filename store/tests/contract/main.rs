@@ -6,6 +6,7 @@ mod api_tokens;
 mod bookings;
 mod bookings_kept;
 mod conflicts;
+mod entered;
 mod keys;
 mod log;
 mod people;
@@ -13,6 +14,7 @@ mod reasons;
 mod stamps;
 mod support;
 mod transfer;
+mod webhooks;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -176,6 +176,9 @@ pub fn edit(
         Edit::IntoSeries => {
             let id = some_event(calendar, dice, |what| matches!(what, What::Single(_)))?;
             let What::Single(first) = calendar.events[&id].what else { return None };
+            if calendar.events[&id].was_series {
+                return None;
+            }
             let mut series = series(dice, now);
             series.first = first;
             let all_day = matches!(first, Span::AllDay { .. });
@@ -409,6 +412,8 @@ fn split(calendar: &mut Calendar, dice: &mut Dice, now: DateTime<Utc>, fallback:
         fallback.clone_into(&mut new);
     }
     calendar.put(&new, What::Series(following), marks, now);
+    let written = calendar.events[&id].written.clone();
+    calendar.events.get_mut(&new).expect("it was put").written = written;
     Some(told)
 }
 
@@ -454,7 +459,10 @@ fn elsewhere(
         let event = &calendars[at].events[id];
         let (what, marks) = (event.what.clone(), event.marks);
         if what != What::Gone {
+            let (written, decoration) = (event.written.clone(), event.decoration);
             calendars[to].put(id, what, marks, now);
+            let there = calendars[to].events.get_mut(id).expect("it was put");
+            (there.written, there.decoration) = (written, decoration);
             calendars[at].put(id, What::Gone, marks, now);
         }
     }

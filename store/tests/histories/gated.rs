@@ -85,8 +85,10 @@ impl RoundStore for GatedStore {
         calendar: &str,
         name: &str,
         id: Option<&str>,
-    ) -> StoreResult<()> {
-        self.through("begin_export", self.database.begin_export(lease, key, calendar, name, id)).await
+        content: &Content,
+    ) -> StoreResult<Content> {
+        let call = self.database.begin_export(lease, key, calendar, name, id, content);
+        self.through("begin_export", call).await
     }
 
     async fn record_export(

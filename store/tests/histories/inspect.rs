@@ -1,7 +1,7 @@
 //! What stands in the database, read past the store.
 
 use chrono::{DateTime, Utc};
-use simone_booking::ProviderId;
+use simone_booking::{BookingId, ConnectionId, ProviderId};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{PgPool, SqlitePool};
@@ -37,7 +37,42 @@ pub struct ConnectionRow {
     pub next_sync_at: DateTime<Utc>,
     pub last_synced_at: Option<DateTime<Utc>>,
     pub calendars_listed_at: Option<DateTime<Utc>>,
+    pub exports_wanted: i64,
+    pub exports_done: i64,
     pub rounds: i64,
+}
+
+/// An event that was written, or was about to be.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ExportedRow {
+    pub connection_id: Uuid,
+    pub booking_id: Uuid,
+    pub generation: i64,
+    pub calendar_external_id: String,
+    pub event_id: Option<String>,
+    pub retired: bool,
+    pub gone: bool,
+    pub error: Option<String>,
+}
+
+impl ExportedRow {
+    pub fn is_of(&self, connection: ConnectionId, booking: BookingId) -> bool {
+        (self.connection_id, self.booking_id) == (connection.0, booking.0)
+    }
+}
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ConflictRow {
+    pub id: Uuid,
+    pub kind: String,
+    pub booking_id: Uuid,
+    pub calendar_id: Option<Uuid>,
+    pub event_id: Option<String>,
+    pub original_start: Option<String>,
+    pub connection_id: Option<Uuid>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub revision: Option<String>,
 }
 
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -50,6 +85,7 @@ pub struct CalendarRow {
     pub is_primary: bool,
     pub selected: bool,
     pub block_free: bool,
+    pub receives: bool,
     pub gone: bool,
     pub last_error: Option<String>,
     pub events: i64,
@@ -101,6 +137,7 @@ impl Inspect {
             "SELECT id, status,
                     access_token IS NOT NULL OR refresh_token IS NOT NULL OR access_expires_at IS NOT NULL AS has_tokens,
                     leased_until, wanted, covered, failures, next_sync_at, last_synced_at, calendars_listed_at,
+                    exports_wanted, exports_done,
                     (SELECT a.not_before FROM calendar_accounts a WHERE a.platform = c.platform
                      AND a.account_id = c.account_id) AS not_before,
                     (SELECT COUNT(*) FROM calendar_sync_log_lines l WHERE l.connection_id = c.id) AS rounds
@@ -112,12 +149,33 @@ impl Inspect {
     pub async fn calendars(&self, provider: ProviderId) -> Vec<CalendarRow> {
         all!(
             self,
-            "SELECT id, connection_id, external_id, name, time_zone, is_primary, selected, block_free,
+            "SELECT id, connection_id, external_id, name, time_zone, is_primary, selected, block_free, receives,
                     gone_at IS NOT NULL AS gone, last_error,
                     (SELECT COUNT(*) FROM calendar_sync_events e WHERE e.calendar_id = c.id) AS events,
                     (SELECT COUNT(*) FROM calendar_sync_events e WHERE e.calendar_id = c.id
                      AND e.held_at IS NOT NULL) AS held
              FROM calendars c WHERE provider_id = $1 ORDER BY connection_id, external_id",
+            provider
+        )
+    }
+
+    pub async fn exported(&self, provider: ProviderId) -> Vec<ExportedRow> {
+        all!(
+            self,
+            "SELECT connection_id, booking_id, generation, calendar_external_id, event_id,
+                    retired_at IS NOT NULL AS retired, gone_at IS NOT NULL AS gone, error
+             FROM calendar_exported_bookings WHERE provider_id = $1
+             ORDER BY connection_id, booking_id, generation",
+            provider
+        )
+    }
+
+    pub async fn open_conflicts(&self, provider: ProviderId) -> Vec<ConflictRow> {
+        all!(
+            self,
+            "SELECT id, kind, booking_id, calendar_id, event_id, original_start, connection_id, starts_at, ends_at,
+                    revision
+             FROM calendar_conflicts WHERE provider_id = $1 AND closed_at IS NULL ORDER BY id",
             provider
         )
     }

@@ -8,6 +8,7 @@ mod gated;
 mod history;
 mod inspect;
 mod model;
+mod ours;
 mod platform;
 mod support;
 mod world;

@@ -5,7 +5,7 @@ use crate::world::{Calendar, Ends, Event, Every, Rule, Series, What, World};
 use chrono::offset::LocalResult;
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
-use simone_booking::ConnectionId;
+use simone_booking::{BookingId, ConnectionId};
 use simone_sync::event::{Marks, OriginalStart, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -38,7 +38,15 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn blocked(&mut self, world: &World, chosen: &[Chosen], zone: Tz, now: DateTime<Utc>) -> Blocked {
+    /// `booked`: what was booked with this provider; its events take no time by themselves.
+    pub fn blocked(
+        &mut self,
+        world: &World,
+        chosen: &[Chosen],
+        booked: &dyn Fn(BookingId) -> bool,
+        zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Blocked {
         let mut blocked = Blocked::new();
         let today = now.with_timezone(&zone).date_naive();
         let from = instant(midnight(today), zone);
@@ -60,6 +68,11 @@ impl Model {
                     blocked.insert(key, (start, end));
                 }
             };
+            // An event of ours names itself; the occurrences of one that was made a series go with it.
+            let ours = |id: &str| {
+                let marker = calendar.events.get(id).and_then(Event::own_marker);
+                marker.is_some_and(|marker| booked(marker.booking))
+            };
             let mut replaced: HashMap<&str, HashSet<OriginalStart>> = HashMap::new();
             for event in calendar.events.values() {
                 if let What::Exception { master, slot, .. } = &event.what {
@@ -67,6 +80,13 @@ impl Model {
                 }
             }
             for event in calendar.events.values() {
+                let whole = match &event.what {
+                    What::Exception { master, .. } => master,
+                    _ => &event.id,
+                };
+                if ours(whole) {
+                    continue;
+                }
                 match &event.what {
                     What::Gone => {}
                     What::Single(span) => block(&event.id, String::new(), &event.marks, span),

@@ -32,6 +32,16 @@ pub struct State {
     pub grants: Vec<GrantState>,
     /// Accounts of whom the platform has said that only the person can help.
     pub said_dead: BTreeSet<usize>,
+    /// Writes that were performed.
+    pub writes: u64,
+    /// What people let be overwritten: the event of a booking, at a revision.
+    pub allowed: BTreeSet<String>,
+    /// Deletions that a quiet point found open conflicts about: a calendar, and an event.
+    pub told_deleted: BTreeSet<String>,
+    /// The feed shows each write at once.
+    pub calm: bool,
+    /// What was done against their will.
+    pub violations: Vec<String>,
     pub dice: Dice,
     access: BTreeMap<String, AccessToken>,
     codes: BTreeMap<String, Code>,
@@ -129,6 +139,11 @@ impl Sim {
             faults: Faults::default(),
             grants: Vec::new(),
             said_dead: BTreeSet::new(),
+            writes: 0,
+            allowed: BTreeSet::new(),
+            told_deleted: BTreeSet::new(),
+            calm: false,
+            violations: Vec::new(),
             dice,
             access: BTreeMap::new(),
             codes: BTreeMap::new(),

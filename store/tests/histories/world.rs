@@ -75,6 +75,8 @@ pub struct Event {
     pub decoration: u64,
     pub marks: Marks,
     pub what: What,
+    /// It was a series once, of whose exceptions nothing more is told.
+    pub was_series: bool,
     /// What a deleted one was.
     pub before: Option<What>,
     /// The platform's answer of it cannot be read at present.
@@ -87,13 +89,19 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     pub marker: Marker,
+    /// What the last write made of it; anything else that it is, people made of it.
+    pub wrote: What,
     pub title: String,
     pub location: String,
     pub description: String,
-    /// Which of these people have put their own words into since they were written last.
+    /// Which of these people have put their own words in place of since they were written last.
     pub own_title: bool,
     pub own_location: bool,
     pub own_description: bool,
+    /// What people added to the description.
+    pub notes: Vec<String>,
+    /// People took it out of the bin, once.
+    pub brought_back: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -186,6 +194,12 @@ impl Calendar {
         self.changes += 1;
         let changed = self.changes;
         let previous = self.events.remove(id);
+        let inherited = match &what {
+            What::Exception { master, .. } => {
+                self.events.get(master).and_then(|master| master.written.clone())
+            }
+            _ => None,
+        };
         let event = Event {
             id: id.to_owned(),
             changed,
@@ -196,7 +210,7 @@ impl Calendar {
             },
             updated: now,
             title: previous.as_ref().map_or(changed, |old| old.title),
-            written: previous.as_ref().and_then(|old| old.written.clone()),
+            written: previous.as_ref().map_or(inherited, |old| old.written.clone()),
             decoration: previous.as_ref().map_or(0, |old| old.decoration),
             marks,
             before: match &previous {
@@ -204,6 +218,9 @@ impl Calendar {
                 Some(old) if what == What::Gone => old.before.clone(),
                 _ => None,
             },
+            was_series: previous
+                .as_ref()
+                .is_some_and(|old| old.was_series || matches!(old.what, What::Series(_))),
             what,
             garbled: previous.as_ref().is_some_and(|old| old.garbled),
             previous: previous.map(|mut old| {
@@ -211,7 +228,12 @@ impl Calendar {
                 Box::new(old)
             }),
         };
+        let brought_back = event.what != What::Gone
+            && event.previous.as_ref().is_some_and(|previous| previous.what == What::Gone);
         self.events.insert(id.to_owned(), event);
+        if brought_back && let Some(written) = self.events.get_mut(id).and_then(|it| it.written.as_mut()) {
+            written.brought_back = true;
+        }
     }
 
     /// Tells an event anew: its title changed, or something that only the platform knows of.
@@ -235,6 +257,23 @@ impl Calendar {
     /// Whether the series of an exception is there.
     pub fn has_series(&self, id: &str) -> bool {
         self.events.get(id).is_some_and(|event| matches!(event.what, What::Series(_)))
+    }
+}
+
+impl Event {
+    /// The marker, if it names this very event: a copy made by hand carries that of another one.
+    pub fn own_marker(&self) -> Option<&Marker> {
+        self.written.as_ref().map(|written| &written.marker).filter(|marker| marker.name == self.id)
+    }
+
+    /// People took it out of the bin.
+    pub fn is_brought_back(&self) -> bool {
+        self.written.as_ref().is_some_and(|written| written.brought_back)
+    }
+
+    /// People gave an event of ours another time, or deleted it, or brought it back.
+    pub fn made_by_hand(&self) -> bool {
+        self.written.as_ref().is_some_and(|written| written.wrote != self.what)
     }
 }
 

@@ -71,13 +71,25 @@ impl Sim {
             cover("write: the name is used up");
             return Err(PlatformError::Exists);
         }
+        let against = found.events.values().find(|event| {
+            event.own_marker().is_some_and(|own| own.booking == marker.booking)
+                && event.what == What::Gone
+                && event.made_by_hand()
+        });
+        let against = against.map(|event| format!("{calendar} {}", event.id));
+        // Before the deletion was told as a conflict, it may not have been known that the event had been made.
+        let against = against.filter(|against| sim.told_deleted.contains(against));
+        let found = sim.allow(against, "an event that was deleted by hand is made anew", account, calendar);
         let lag = lag(found);
         assert!(content.start < content.end, "an event that ends before it begins");
         let what = What::Single(Span::Timed { start: content.start, end: content.end });
-        found.put(id, what, Marks::default(), now);
+        found.put(id, what.clone(), Marks::default(), now);
         let event = found.events.get_mut(id).expect("it was put");
         event.written = Some(Box::new(Written {
             marker: marker.clone(),
+            wrote: what,
+            notes: Vec::new(),
+            brought_back: false,
             title: content.title.clone(),
             location: content.location.clone(),
             description: content.description.clone(),
@@ -111,6 +123,11 @@ impl Sim {
             cover("write: changed meanwhile");
             return Err(PlatformError::Changed);
         }
+        let to = patch.times.map(|(start, end, _)| What::Single(Span::Timed { start, end }));
+        let overwrites = event.made_by_hand() && to.as_ref().is_some_and(|to| *to != event.what);
+        let booking = event.own_marker().map(|marker| marker.booking);
+        let against = booking.filter(|_| overwrites).map(|booking| format!("{booking} {revision}"));
+        let found = sim.allow(against, "an event that was moved by hand is overwritten", account, calendar);
         let lag = lag(found);
         let event = &found.events[id];
         let (mut what, marks) = (event.what.clone(), event.marks);
@@ -125,9 +142,12 @@ impl Sim {
             }
             what = What::Single(Span::Timed { start, end });
         }
-        found.put(id, what, marks, now);
+        found.put(id, what.clone(), marks, now);
         let event = found.events.get_mut(id).expect("it was put");
         let written = event.written.as_mut().expect("only what was written through the API is changed so");
+        if patch.times.is_some() {
+            written.wrote = what;
+        }
         if let Some(title) = &patch.title {
             written.title.clone_from(title);
             written.own_title = false;
@@ -158,7 +178,7 @@ impl Sim {
     ) -> Result<(), PlatformError> {
         let (mut sim, account) = self.arrives(access_token, calendar, true)?;
         let now = self.clock.now();
-        let State { world, dice, faults, .. } = &mut *sim;
+        let State { world, dice, faults, writes, calm, .. } = &mut *sim;
         let found = world.calendar_mut(account, calendar).expect("it was found");
         let Some(event) = found.events.get(id) else { return Err(PlatformError::NotFound) };
         if event.what == What::Gone {
@@ -176,8 +196,11 @@ impl Sim {
             found.put(&exception, What::Gone, marks, now);
         }
         found.put(id, What::Gone, marks, now);
-        found.begin_lag(lag, dice);
+        let event = found.events.get_mut(id).expect("it was put");
+        event.written.as_mut().expect("it is ours").wrote = What::Gone;
+        found.begin_lag(lag, *calm, dice);
         cover("write: delete");
+        *writes += 1;
         if faults.lost_writes > 0 {
             cover("fault: a deletion's answer is lost");
             faults.lost_writes -= 1;
@@ -194,8 +217,8 @@ fn lag(calendar: &Calendar) -> Lag {
 
 impl Calendar {
     /// Some writes reach the feed only after a while. One that lags already goes on to show what it shows.
-    fn begin_lag(&mut self, lag: Lag, dice: &mut Dice) {
-        if self.lag.is_none() && dice.chance(12) {
+    fn begin_lag(&mut self, lag: Lag, calm: bool, dice: &mut Dice) {
+        if self.lag.is_none() && !calm && dice.chance(12) {
             let listings = 2 + u32::try_from(dice.below(2)).expect("it is small");
             self.lag = Some(Lag { listings, ..lag });
         }
@@ -203,6 +226,20 @@ impl Calendar {
 }
 
 impl State {
+    /// Notes what is done against a person's will, unless they agreed to it.
+    fn allow(
+        &mut self,
+        against: Option<String>,
+        what: &str,
+        account: usize,
+        calendar: &str,
+    ) -> &mut Calendar {
+        if let Some(against) = against.filter(|against| !self.allowed.contains(against)) {
+            self.violations.push(format!("{what}: {against}"));
+        }
+        self.world.calendar_mut(account, calendar).expect("it was found")
+    }
+
     /// The answer to a write, if it arrives.
     fn after_write(
         &mut self,
@@ -212,9 +249,10 @@ impl State {
         lag: Lag,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<ObservedEvent, PlatformError> {
-        let Self { world, dice, faults, .. } = self;
+        let Self { world, dice, faults, writes, calm, .. } = self;
+        *writes += 1;
         let found = world.calendar_mut(account, calendar).expect("it was found");
-        found.begin_lag(lag, dice);
+        found.begin_lag(lag, *calm, dice);
         let event = &found.events[id];
         let What::Single(span) = event.what else {
             // An update of other fields than the times of what the provider made a series.

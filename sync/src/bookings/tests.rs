@@ -45,7 +45,12 @@ impl BookingStore for Scripted {
         Ok(self.staleness)
     }
 
-    async fn heard_since(&self, _: ProviderId, since: DateTime<Utc>) -> StoreResult<bool> {
+    async fn heard_since(
+        &self,
+        _: ProviderId,
+        since: DateTime<Utc>,
+        _: Option<DateTime<Utc>>,
+    ) -> StoreResult<bool> {
         assert_eq!(since, began() - FRESH, "the pull may have begun before it was asked for");
         Ok(self.heard_at.is_some_and(|at| at <= self.clock.now()))
     }
@@ -158,6 +163,7 @@ async fn a_booking_waits_for_the_calendars_as_long_as_it_takes_but_two_seconds_a
     assert_eq!(heard(Staleness::Woken, Some(0)).await, ["wake", "book Sure after 0 ms"]);
     assert_eq!(heard(Staleness::Woken, Some(310)).await, ["wake", "book Sure after 350 ms"]);
     assert_eq!(heard(Staleness::Woken, Some(2_500)).await, ["wake", "book Stale after 2000 ms"]);
+    assert_eq!(heard(Staleness::PartlyWoken, Some(310)).await, ["wake", "book Stale after 350 ms"]);
     assert_eq!(heard(Staleness::Woken, None).await, ["wake", "book Stale after 2000 ms"]);
 }
 

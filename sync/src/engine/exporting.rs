@@ -148,7 +148,10 @@ impl Engine {
         let marker = Marker::new(input.installation, key.booking, key.generation);
         let id = platform.event_id(&marker.name);
         // Written before the call: whatever becomes of it, the event is known to be ours.
-        self.store.begin_export(&round.lease, key, calendar, &marker.name, id.as_deref()).await?;
+        let content = &self
+            .store
+            .begin_export(&round.lease, key, calendar, &marker.name, id.as_deref(), content)
+            .await?;
         let answer = self
             .ask(round, |token| {
                 let (calendar, marker, content) = (calendar.to_owned(), marker.clone(), content.clone());
@@ -169,9 +172,9 @@ impl Engine {
                 let now = self.clock.now();
                 match found.filter(|event| event.marker.as_ref() == Some(&marker)) {
                     Some(event) => {
-                        // What was written of it by another connection tells our own hand from the provider's.
-                        let stands = event.shape.single().unwrap_or(content.interval());
-                        let times = input.elsewhere.get(&marker.name).copied().unwrap_or(stands);
+                        // What was written of it, by another connection or first by this one, tells our own hand from
+                        // the provider's.
+                        let times = input.elsewhere.get(&marker.name).copied().unwrap_or(content.interval());
                         self.store.record_seen(&round.lease, key, Some(times), &event).await?;
                     }
                     None => self.store.record_gone(&round.lease, key, Gone::UsedUp, now).await?,

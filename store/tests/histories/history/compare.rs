@@ -6,7 +6,7 @@ use crate::model::{Blocked, Chosen, Key};
 use crate::support::{Gate, cover, lock};
 use chrono::{DateTime, Utc};
 use simone_booking::id::UnavailabilityId;
-use simone_booking::{CalendarId, Clock, ConnectionId};
+use simone_booking::{BookingId, CalendarId, Clock, ConnectionId};
 use simone_store::views::Which;
 use simone_sync::log::Kind;
 use std::collections::BTreeMap;
@@ -31,11 +31,13 @@ impl History<'_> {
             })
             .collect();
         let sim = lock(&self.sim.state);
-        self.model.blocked(&sim.world, &chosen, person.zone, self.setup.clock.now())
+        let booked = |id: BookingId| person.bookings.contains_key(&id);
+        self.model.blocked(&sim.world, &chosen, &booked, person.zone, self.setup.clock.now())
     }
 
     /// At any moment: nothing is missing that was there when all was quiet and that nobody has touched since.
     pub(super) async fn check(&mut self) -> Verdict {
+        self.check_exports()?;
         for number in 0..self.people.len() {
             self.adopt(number).await?;
             let truth = self.truth(number);
@@ -161,6 +163,7 @@ impl History<'_> {
             cover("quiet with blocks");
         }
         self.people[number].must = blocked;
+        self.compare_exports(number, &truth).await?;
         self.compare_calendars(number).await?;
         self.compare_told(number, &rows).await?;
         self.compare_log(number).await
@@ -215,12 +218,14 @@ impl History<'_> {
             let round = db.sync_round(person.id, row.id).await.map_err(told)?.ok_or("a round is gone")?;
             let mut counted = [row.added, row.changed, row.removed, row.held];
             if !live {
-                if !round.calendars.is_empty() {
+                // Of its last round, what was removed of ours.
+                if round.calendars.iter().any(|one| !one.calendar.0.is_nil()) {
                     return Err(format!("the log of a connection that ended still tells: {row:?}"));
                 }
                 continue;
             }
-            for calendar in &round.calendars {
+            // What was exported is counted apart.
+            for calendar in round.calendars.iter().filter(|one| !one.calendar.0.is_nil()) {
                 let changes = calendar.changes.as_ref().ok_or("changes do not open")?;
                 if changes.more > 0 {
                     return Err(format!("more than is noted: {changes:?}"));
@@ -276,7 +281,7 @@ impl History<'_> {
             }
         }
         drop(sim);
-        match rows.iter().find(|row| !row.selected && row.events > 0) {
+        match rows.iter().find(|row| !row.selected && !row.receives && row.events > 0) {
             Some(row) => Err(format!("unselected, and its events are still stored: {row:?}")),
             None => Ok(()),
         }

@@ -11,7 +11,7 @@ impl History<'_> {
         let mut sim = lock(&self.sim.state);
         let dice = &mut self.dice;
         let accounts = sim.world.accounts.len();
-        let told = match dice.below(13) {
+        let told = match dice.below(15) {
             0..4 => {
                 let fault = match dice.below(10) {
                     0 => Fault::Unauthorized,
@@ -58,12 +58,16 @@ impl History<'_> {
                 sim.faults.token_limits = 1 + u32::try_from(dice.below(6)).expect("it is small");
                 "the token endpoint asks to wait".to_owned()
             }
+            11 | 12 => {
+                sim.faults.lost_writes = 1 + u32::try_from(dice.below(4)).expect("it is small");
+                "answers of writes are lost".to_owned()
+            }
             kind => {
                 let account = dice.below(accounts);
                 let at = dice.below(sim.world.accounts[account].calendars.len());
                 let id = sim.world.accounts[account].calendars[at].id.clone();
-                let told = format!("{id} is {}", if kind == 11 { "not found" } else { "forbidden" });
-                let set = if kind == 11 { &mut sim.faults.not_found } else { &mut sim.faults.forbidden };
+                let told = format!("{id} is {}", if kind == 13 { "not found" } else { "forbidden" });
+                let set = if kind == 13 { &mut sim.faults.not_found } else { &mut sim.faults.forbidden };
                 set.insert((account, id));
                 told
             }

@@ -1,18 +1,19 @@
 //! One history: people edit, platforms fail, programs stop; and whenever all is quiet, what is blocked is what the
 //! model says.
 
-use crate::edits;
 use crate::inspect::Inspect;
 use crate::model::{Key, Model};
 use crate::platform::{Consent, Sim};
 use crate::support::{Dice, Gate, SharedRng, VirtualClock, cover, lock};
 use crate::world::{Account, Calendar, World, ZONES, zone_name};
+use crate::{edits, ours};
+use bookings::Booked;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use futures::FutureExt;
+use simone_booking::id::{BookingId, ServiceId};
 use simone_booking::{Clock, ConnectionId, Ids, Locale, ProviderId};
 use simone_store::{Database, NewProvider};
-use simone_sync::platform::CalendarPlatform;
 use simone_sync::ports::Choices;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,11 +34,14 @@ pub struct Failure {
     pub trace: Vec<String>,
 }
 
+mod bookings;
 mod compare;
+mod exports;
 mod faults;
 mod people;
 mod programs;
 mod quiet;
+mod settling;
 
 type Verdict = Result<(), String>;
 
@@ -61,6 +65,8 @@ struct Person {
     choices: BTreeMap<Uuid, Choice>,
     /// What must stay blocked, row and all: blocked at the last quiet point, and ever since by the ground truth.
     must: BTreeMap<Key, (DateTime<Utc>, DateTime<Utc>, Uuid)>,
+    services: Vec<ServiceId>,
+    bookings: BTreeMap<BookingId, Booked>,
 }
 
 struct Connection {
@@ -81,6 +87,11 @@ struct Choice {
 #[derive(Clone, Copy)]
 enum Step {
     Edit,
+    EditOurs,
+    Book,
+    Rebook,
+    Settle,
+    Receive,
     Rounds,
     Crash,
     StoreFails,
@@ -188,6 +199,12 @@ fn make_world(dice: &mut Dice, seed: u64, now: DateTime<Utc>) -> World {
             }
         }
     }
+    if accounts == 2 && dice.chance(40) {
+        // The second account sees a calendar of the first one's as well.
+        let at = dice.below(world.accounts[0].calendars.len());
+        let id = world.accounts[0].calendars[at].id.clone();
+        world.accounts[1].shared.push((0, id));
+    }
     world
 }
 
@@ -223,7 +240,10 @@ impl History<'_> {
                 connections: Vec::new(),
                 choices: BTreeMap::new(),
                 must: BTreeMap::new(),
+                services: Vec::new(),
+                bookings: BTreeMap::new(),
             });
+            self.offer(number).await?;
             self.connect(number, 0, None, Consent::Full).await?;
         }
         if people == 2 {
@@ -251,6 +271,15 @@ impl History<'_> {
                     self.edit();
                 }
             }
+            Step::EditOurs => {
+                for _ in 0..=self.dice.below(2) {
+                    self.edit_ours();
+                }
+            }
+            Step::Book => self.book(person).await?,
+            Step::Rebook => self.rebook(person).await?,
+            Step::Settle => self.settle(person).await?,
+            Step::Receive => self.receive(person).await?,
             Step::Rounds => {
                 self.stir(person).await?;
                 self.tell("rounds");
@@ -344,6 +373,15 @@ impl History<'_> {
             self.edit();
         }
         if self.dice.chance(30) {
+            self.edit_ours();
+        }
+        if self.dice.chance(30) {
+            self.book(person).await?;
+        }
+        if self.dice.chance(30) {
+            self.rebook(person).await?;
+        }
+        if self.dice.chance(30) {
             self.pass(TimeDelta::minutes(6));
         } else if self.dice.chance(60)
             && let Some(connection) = self.some_live(person)
@@ -363,6 +401,18 @@ impl History<'_> {
     fn pass(&mut self, time: TimeDelta) {
         self.setup.clock.advance(time);
         self.tell(format!("{} minutes pass", time.num_minutes()));
+    }
+
+    fn edit_ours(&mut self) {
+        let now = self.now();
+        let done = {
+            let mut sim = lock(&self.sim.state);
+            let account = self.dice.below(sim.world.accounts.len());
+            ours::edit(&mut sim.world, &mut self.dice, account, now)
+        };
+        if let Some(done) = done {
+            self.tell(done);
+        }
     }
 
     fn edit(&mut self) {
@@ -387,8 +437,13 @@ fn told(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }
 
-const STEPS: [(Step, usize); 26] = [
-    (Step::Edit, 24),
+const STEPS: [(Step, usize); 31] = [
+    (Step::Edit, 18),
+    (Step::EditOurs, 16),
+    (Step::Book, 12),
+    (Step::Rebook, 12),
+    (Step::Settle, 8),
+    (Step::Receive, 2),
     (Step::Rounds, 16),
     (Step::Crash, 8),
     (Step::StoreFails, 4),
@@ -417,8 +472,13 @@ const STEPS: [(Step, usize); 26] = [
 ];
 
 /// What may happen while programs run.
-const MEANWHILE: [(Step, usize); 9] = [
+const MEANWHILE: [(Step, usize); 14] = [
     (Step::Edit, 6),
+    (Step::EditOurs, 6),
+    (Step::Book, 4),
+    (Step::Rebook, 6),
+    (Step::Settle, 2),
+    (Step::Receive, 1),
     (Step::Minutes, 5),
     (Step::Select, 3),
     (Step::Wake, 2),

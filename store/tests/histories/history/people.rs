@@ -1,13 +1,13 @@
 //! The provider's side: what they connect, choose and decide.
 
 use super::{Choice, Connection, History, Verdict, told};
-use crate::inspect::{ConnectionRow, Row};
+use crate::inspect::{CalendarRow, ConnectionRow, Row};
 use crate::model::Key;
 use crate::platform::Consent;
 use crate::support::{Gate, cover, lock};
 use crate::world::ZONES;
 use chrono_tz::Tz;
-use simone_booking::{CalendarId, Clock, ConnectionId};
+use simone_booking::{CalendarId, ConnectionId};
 use simone_sync::connect::{Callback, Connect, ConnectError, Connected};
 use simone_sync::platform::Platform;
 use simone_sync::ports::Choices;
@@ -77,6 +77,42 @@ impl History<'_> {
         Ok(())
     }
 
+    /// Which calendar of a connection receives bookings.
+    pub(super) async fn receive(&mut self, person: usize) -> Verdict {
+        let Some(connection) = self.some_live(person) else { return Ok(()) };
+        let id = self.people[person].id;
+        let mut rows = self.setup.inspect.calendars(id).await;
+        rows.retain(|row| row.connection_id == connection.0);
+        rows.sort_by(|one, other| one.external_id.cmp(&other.external_id));
+        let row = (!rows.is_empty() && self.dice.chance(85)).then(|| self.dice.pick(&rows).clone());
+        self.receive_in(person, connection, row.as_ref()).await
+    }
+
+    pub(super) async fn receive_in(
+        &mut self,
+        person: usize,
+        connection: ConnectionId,
+        row: Option<&CalendarRow>,
+    ) -> Verdict {
+        let id = self.people[person].id;
+        self.tell(format!("{} is to receive bookings", row.map_or("no calendar", |row| &row.name)));
+        let calendar = row.map(|row| CalendarId(row.id));
+        let done =
+            self.setup.database.set_receiving(id, connection, calendar, self.now()).await.map_err(told)?;
+        cover(match (done, calendar) {
+            (false, _) => "receive: not possible",
+            (true, None) => "receive: nowhere",
+            (true, Some(_)) => "receive: another calendar",
+        });
+        self.release_all();
+        Ok(())
+    }
+
+    /// What was deleted by hand may be made anew: the calendars are to be filled afresh.
+    pub(super) fn release_all(&self) {
+        lock(&self.sim.state).told_deleted.clear();
+    }
+
     pub(super) async fn block_free(&mut self, person: usize) -> Verdict {
         let Some(calendar) = self.some_choice(person) else { return Ok(()) };
         let (now, id) = (self.now(), self.people[person].id);
@@ -91,12 +127,14 @@ impl History<'_> {
 
     pub(super) async fn disconnect(&mut self, person: usize) -> Verdict {
         let Some(connection) = self.some_live(person) else { return Ok(()) };
-        self.tell("disconnect");
-        cover("disconnect");
+        let keep = self.dice.chance(40);
+        self.tell(format!("disconnect, and keep our events: {keep}"));
+        cover(if keep { "disconnect, keep events" } else { "disconnect" });
         let id = self.people[person].id;
-        if !self.setup.database.disconnect(id, connection, false, self.now()).await.map_err(told)? {
+        if !self.setup.database.disconnect(id, connection, keep, self.now()).await.map_err(told)? {
             return Err("a connection cannot be disconnected".to_owned());
         }
+        self.release_all();
         let person = &mut self.people[person];
         person.connections.iter_mut().find(|one| one.id == connection).expect("it is theirs").live = false;
         let rows = self.setup.inspect.rows(id).await;
@@ -176,6 +214,7 @@ impl History<'_> {
                 if consent != Consent::Full || standing.is_some() || reconnects.is_some() {
                     return Err("a connection that should not be".to_owned());
                 }
+                self.release_all();
                 self.people[person].connections.push(Connection { id, account, live: true });
                 Ok(())
             }

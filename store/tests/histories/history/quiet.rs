@@ -6,24 +6,31 @@ use crate::platform::Consent;
 use crate::support::{Gate, cover, lock};
 use crate::world::What;
 use chrono::{DateTime, TimeDelta, Utc};
-use simone_booking::{Clock, ConnectionId};
+use simone_booking::ConnectionId;
 use simone_sync::ports::Choices;
 
 impl History<'_> {
     /// Lets everything come to rest, and compares.
     pub(super) async fn quiet(&mut self) -> Verdict {
         self.end_faults();
+        self.calm(true);
         // The list of calendars is read hourly, and a series that could not be expanded is asked for again.
         self.pass_some(TimeDelta::minutes(1), 61, 70);
         let mut since = self.now();
         let mut rest = None;
+        let mut writes = self.writes();
         for _ in 0..60 {
             self.program(&Gate::open()).await;
             self.check().await?;
             match self.unrest(since).await? {
-                Unrest::None => {
+                Unrest::None if self.writes() == writes => {
                     rest = Some(());
                     break;
+                }
+                Unrest::None => {
+                    // Whoever else sees the calendar has yet to hear of what was written.
+                    writes = self.writes();
+                    self.wake_all().await?;
                 }
                 Unrest::Because(what) => {
                     rest = None;
@@ -46,10 +53,24 @@ impl History<'_> {
             self.compare(number).await?;
         }
         self.again().await?;
+        self.calm(false);
         if self.dice.chance(30) {
             self.slide().await?;
         }
         Ok(())
+    }
+
+    pub(super) fn writes(&self) -> u64 {
+        lock(&self.sim.state).writes
+    }
+
+    /// What is written shows at once, and calendars that receive bookings can be written.
+    fn calm(&self, calm: bool) {
+        let mut sim = lock(&self.sim.state);
+        sim.calm = calm;
+        for calendar in sim.world.accounts.iter_mut().flat_map(|account| &mut account.calendars) {
+            calendar.writable |= calm;
+        }
     }
 
     /// As time passes, and as the provider travels, blocks come and go without the platform being asked.
@@ -114,6 +135,7 @@ impl History<'_> {
                             || row.leased_until.is_some()
                             || row.failures > 0
                             || row.next_sync_at <= self.now()
+                            || row.exports_wanted > row.exports_done
                         {
                             return Ok(Unrest::Because(format!("{row:?}")));
                         }
@@ -131,7 +153,16 @@ impl History<'_> {
             let mut calendars = self.setup.inspect.calendars(id).await;
             calendars.sort_by(|one, other| one.external_id.cmp(&other.external_id));
             for row in &calendars {
-                if row.gone && row.selected {
+                if row.gone && row.receives && !row.selected {
+                    // Another one is chosen, or it comes back.
+                    cover("a calendar that receives bookings is gone");
+                    if self.dice.chance(50) {
+                        self.list_again(number, row);
+                    } else {
+                        self.receive_in(number, ConnectionId(row.connection_id), None).await?;
+                    }
+                    settled = true;
+                } else if row.gone && row.selected {
                     if self.dice.chance(50) {
                         cover("a calendar that is gone is unselected");
                         self.select_as(number, row.id, false).await?;
@@ -191,6 +222,7 @@ impl History<'_> {
             let id = self.people[number].id;
             before.push(self.setup.inspect.rows(id).await);
         }
+        let writes = self.writes();
         self.wake_all().await?;
         let gate = Gate::closed();
         let mut program = self.program(&gate);
@@ -203,6 +235,10 @@ impl History<'_> {
         self.setup.clock.advance(TimeDelta::seconds(1));
         let woken = self.now();
         self.program(&Gate::open()).await;
+        let written = self.writes() - writes;
+        if written > 0 {
+            return Err(format!("{written} writes to the platform, for no reason"));
+        }
         for (number, before) in before.iter().enumerate() {
             let id = self.people[number].id;
             let day = |at: DateTime<Utc>| at.with_timezone(&self.people[number].zone).date_naive();
