@@ -21,7 +21,7 @@ fn main() -> std::io::Result<()> {
     println!("cargo::rerun-if-changed=../public/live.js");
 
     let mut css = String::new();
-    for part in ["tokens.css", "base.css", "components.css", "agenda.css"] {
+    for part in ["tokens.css", "base.css", "components.css", "agenda.css", "visit.css"] {
         css += &fs::read_to_string(Path::new("../style").join(part))?;
     }
     css += &positions();

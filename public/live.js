@@ -267,3 +267,12 @@ if (main && hint && voice && parts(document).size) {
   listen();
   if (!document.hidden) later(MINUTE);
 }
+
+// A client is told times in their own zone too, where it is another: the server knows it by a cookie.
+const visit = document.querySelector('main[data-zone]');
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const zones = () => document.cookie.split('; ').filter((it) => it.startsWith('simone_zone='));
+if (visit && zone && !zones().length) {
+  document.cookie = `simone_zone=${zone}; Path=/; SameSite=Lax; Max-Age=86400`;
+  if (zone !== visit.dataset.zone && zones().length) location.reload();
+}

@@ -118,6 +118,12 @@ pub enum Flash {
     },
     OperatorWithdrawn,
     TokenWithdrawn,
+    /// A client has booked, and it is confirmed at once.
+    Booked,
+    /// A client has booked, and the provider has to confirm.
+    BookingHeld,
+    VisitMoved,
+    VisitCancelled,
     /// A conflict was settled: the booking was moved, or cancelled, or the event is put back.
     BookingFollowed,
     BookingCalledOff,
@@ -252,6 +258,10 @@ impl Flash {
             Self::OperatorMade { name } => text!(lang, flash.operator_made, name = name.as_str()),
             Self::OperatorWithdrawn => text!(lang, flash.operator_withdrawn),
             Self::TokenWithdrawn => text!(lang, flash.token_withdrawn),
+            Self::Booked => text!(lang, flash.booked),
+            Self::BookingHeld => text!(lang, flash.booking_held),
+            Self::VisitMoved => text!(lang, flash.visit_moved),
+            Self::VisitCancelled => text!(lang, flash.visit_cancelled),
             Self::BookingFollowed => text!(lang, flash.booking_followed),
             Self::BookingCalledOff => text!(lang, flash.booking_called_off),
             Self::EventPutBack => text!(lang, flash.event_put_back),

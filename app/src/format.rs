@@ -5,6 +5,7 @@
 use crate::texts::{Lang, text};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
+use simone_booking::Interval;
 
 const FRENCH_DAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];
 const ENGLISH_DAYS: [&str; 7] =
@@ -42,6 +43,11 @@ const ENGLISH_MONTHS: [&str; 12] = [
 pub fn time(at: DateTime<Utc>, zone: Tz) -> String {
     let wall = at.with_timezone(&zone);
     format!("{}:{:02}", wall.hour(), wall.minute())
+}
+
+/// `18:00 – 19:00` on the wall of `zone`, never broken over two lines.
+pub fn span(interval: Interval, zone: Tz) -> String {
+    format!("{}\u{a0}–\u{a0}{}", time(interval.start, zone), time(interval.end, zone))
 }
 
 /// `mardi 13 janvier`, `Tuesday 13 January`. With the year when it is not `today`'s.

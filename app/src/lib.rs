@@ -4,6 +4,7 @@
 //! [`simone_sync::ports::Choices`]; forms and links do everything, and no script is needed.
 
 mod actions;
+mod appointments;
 mod components;
 mod desk;
 mod device;
@@ -13,6 +14,7 @@ pub mod flash;
 pub mod format;
 mod forms;
 pub mod guard;
+pub mod limit;
 mod login;
 mod page;
 mod pages;
@@ -26,6 +28,7 @@ pub mod session;
 mod state;
 pub mod texts;
 mod typed;
+pub mod visitor;
 pub mod week;
 
 pub use actions::settled;

@@ -65,14 +65,14 @@ impl Attempts {
 }
 
 /// What one subscriber has: an address of IPv4, a network of 64 bits of IPv6.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
         address @ IpAddr::V4(_) => address,
     }
 }
 
-fn address(extensions: &Extensions) -> IpAddr {
+pub(crate) fn address(extensions: &Extensions) -> IpAddr {
     let direct = || extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
     extensions
         .get::<ClientAddress>()

@@ -313,6 +313,7 @@ pub fn problem_screen(lang: Lang, problem: Problem) -> Screen {
         Problem::Unavailable => (text!(lang, error.unavailable_title), text!(lang, error.unavailable)),
         Problem::TooSlow => (text!(lang, error.slow_title), text!(lang, error.slow)),
         Problem::Busy => (text!(lang, error.busy_title), text!(lang, error.busy)),
+        Problem::TooMany => (text!(lang, error.many_title), text!(lang, error.many)),
         Problem::Failed => (text!(lang, error.failed_title), text!(lang, error.failed)),
     };
     let body = view! {

@@ -57,6 +57,7 @@ pub fn App() -> impl IntoView {
     let oversight = StaticSegment("oversight");
     let provider = (oversight, StaticSegment("providers"), ParamSegment("provider"));
     let operators = (oversight, StaticSegment("operators"));
+    let appointment = (StaticSegment("bookings"), ParamSegment("token"));
     let tokens = (oversight, StaticSegment("tokens"));
     view! {
         <Router>
@@ -158,6 +159,15 @@ pub fn App() -> impl IntoView {
                     view=oversight::account::OperatorAccountPage
                     ssr=SsrMode::Async
                 />
+                <Route path=(StaticSegment("book"), ParamSegment("provider")) view=book::ProviderPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("book"), ParamSegment("provider"), ParamSegment("service"))
+                    view=book::ServicePage
+                    ssr=SsrMode::Async
+                />
+                <Route path=appointment view=appointment::AppointmentPage ssr=SsrMode::Async/>
+                <Route path=(appointment, StaticSegment("move")) view=appointment::MovePage ssr=SsrMode::Async/>
+                <Route path=(appointment, StaticSegment("cancel")) view=appointment::CancelPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("sync-log") view=sync_log::SyncLogPage ssr=SsrMode::Async/>
                 <Route
                     path=(StaticSegment("sync-log"), ParamSegment("round"))
@@ -212,6 +222,8 @@ pub enum Problem {
     TooSlow,
     /// More is asked at once than can be answered.
     Busy,
+    /// More was asked from one address than people ask.
+    TooMany,
     Failed,
 }
 
@@ -225,6 +237,7 @@ impl Problem {
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -242,6 +255,7 @@ impl Problem {
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
             StatusCode::REQUEST_TIMEOUT => Self::TooSlow,
+            StatusCode::TOO_MANY_REQUESTS => Self::TooMany,
             status if status.is_client_error() => Self::Bad,
             _ => Self::Failed,
         }

@@ -1,6 +1,7 @@
 //! The pages and actions as one axum router, with what stands around each of them.
 
 use crate::actions;
+use crate::appointments;
 use crate::export;
 use crate::forms;
 use crate::guard::{in_turn, whole_body};
@@ -10,6 +11,7 @@ use crate::pages::{hours, services, unavailable};
 use crate::render::{self, App, Problem, content_security_policy, document, document_context, problem_page};
 use crate::session::{require_login, sessions};
 use crate::state::AppState;
+use crate::visitor::visitors;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -58,6 +60,9 @@ pub fn router(state: AppState, more: Router) -> Router {
         .route("/oversight/operators/new", post(forms::add_operator))
         .route("/oversight/tokens/new", post(forms::make_token))
         .route("/connect/{platform}", post(actions::connect::connect))
+        .route("/book/{provider}/{service}", post(appointments::book))
+        .route("/bookings/{token}/move", post(appointments::shift))
+        .route("/bookings/{token}/cancel", post(appointments::cancel))
         .layer(from_fn(plain_actions))
         .layer(from_fn_with_state(state.clone(), require_login));
     Router::new()
@@ -67,6 +72,7 @@ pub fn router(state: AppState, more: Router) -> Router {
         .layer(from_fn_with_state(state.clone(), in_turn))
         .layer(CsrfLayer::new())
         .layer(from_fn(no_foreign_referer))
+        .layer(from_fn_with_state(state.clone(), visitors))
         .route(render::STYLE_PATH, get(style))
         .route(render::LIVE_PATH, get(live))
         .route("/favicon.svg", get(favicon))
@@ -176,7 +182,9 @@ async fn security_headers(State(state): State<AppState>, request: Request<Body>,
     let headers = response.headers_mut();
     set(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(headers, X_FRAME_OPTIONS, "DENY");
-    set(headers, REFERRER_POLICY, "same-origin");
+    if !headers.contains_key(REFERRER_POLICY) {
+        set(headers, REFERRER_POLICY, "same-origin");
+    }
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(headers, HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
     if state.is_https() {
@@ -215,6 +223,11 @@ mod tests {
                 "/agenda/bookings/{booking}/move",
                 "/agenda/unavailable/{entered}",
                 "/agenda/{block}",
+                "/book/{provider}",
+                "/book/{provider}/{service}",
+                "/bookings/{token}",
+                "/bookings/{token}/cancel",
+                "/bookings/{token}/move",
                 "/conflicts/{conflict}",
                 "/login/{token}",
                 "/oversight/operators/{operator}/withdraw",

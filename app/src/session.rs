@@ -5,6 +5,7 @@ use crate::flash::Flash;
 use crate::render::{Problem, problem_page};
 use crate::state::AppState;
 use crate::texts::cookie;
+use crate::visitor::is_open;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE, USER_AGENT};
@@ -230,7 +231,8 @@ pub const REFRESH: &str = "simone-refresh";
 /// is nothing else only those.
 pub async fn require_login(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {
     let path = request.uri().path();
-    let open = path == "/login" || path.starts_with("/login/") || path == "/actions/language";
+    let open =
+        path == "/login" || path.starts_with("/login/") || path == "/actions/language" || is_open(path);
     if open {
         return next.run(request).await;
     }

@@ -47,6 +47,7 @@ pub struct AppState {
     /// In which the body of a request has to arrive.
     pub patience: Duration,
     pub(crate) attempts: Arc<crate::login::Attempts>,
+    pub(crate) limits: Arc<crate::visitor::Limits>,
     /// When the log was last told that the database fails.
     told: Arc<AtomicI64>,
 }
@@ -118,6 +119,7 @@ impl AppState {
             turns: Arc::new(Semaphore::new(TURNS)),
             patience: PATIENCE,
             attempts: Arc::default(),
+            limits: Arc::default(),
             told: Arc::default(),
         }
     }
@@ -135,6 +137,11 @@ impl AppState {
             tracing::debug!(error = error as &dyn std::error::Error, "{what}");
         }
         Problem::of_store(error)
+    }
+
+    /// How many bookings one address may ask for at once.
+    pub fn limit_bookings(&mut self, at_once: u32) {
+        self.limits = Arc::new(crate::visitor::Limits::new(at_once));
     }
 
     /// Whether browsers reach the product by https.

@@ -62,18 +62,20 @@ export async function expectUsableWithoutScript(page: Page): Promise<void> {
 export function complaints(context: BrowserContext): string[] {
   const found: string[] = [];
   const refusedPages = new Set<string>();
+  // A form may say which part of its answer is to be looked at first; the server does not see that.
+  const plain = (url: string): string => url.split('#')[0] ?? url;
   context.on('response', (response) => {
     const request = response.request();
     // A page that is gone when it renews itself says so, too.
     const isPage = request.isNavigationRequest() || 'simone-refresh' in request.headers();
     if (isPage && response.status() >= 400 && response.status() < 500) {
-      refusedPages.add(response.url());
+      refusedPages.add(plain(response.url()));
     }
   });
   context.on('console', (message) => {
     const { url } = message.location();
     const failed = message.text().startsWith('Failed to load resource');
-    const refusal = failed && (refusedPages.has(url) || /net::ERR_/.test(message.text()));
+    const refusal = failed && (refusedPages.has(plain(url)) || /net::ERR_/.test(message.text()));
     const breach = message.text().includes('Content Security Policy');
     if ((message.type() === 'error' && !refusal) || breach) found.push(`${message.text()} (${url})`);
   });

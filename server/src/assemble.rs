@@ -107,13 +107,19 @@ impl Product {
         state.platforms = offered;
         state.authorize_origins = authorize_origins;
         state.demo = demo;
+        state.limit_bookings(config.limits.bookings);
         state.patience = config.limits.patience();
         state.turns = Arc::new(Semaphore::new(config.limits.requests.max(1)));
+        let mailer = Arc::new(mail::Mailer::new(&config.mail, config.public_url.clone())?);
         let mut pages = axum::Router::new()
             .merge(oauth::routes(oauth::Callbacks { connect, state: state.clone() }))
             .merge(live::routes(live.clone()));
         if is_demo {
-            pages = pages.merge(mailbox::routes(self.database.clone(), config.public_url.clone()));
+            pages = pages.merge(mailbox::routes(
+                self.database.clone(),
+                mailer.clone(),
+                config.public_url.clone(),
+            ));
         }
         let trusted: Arc<[IpAddr]> = config.trusted_proxies.clone().into();
         let api = api::Api::new(&state, config.api.requests_per_minute);
@@ -133,7 +139,7 @@ impl Product {
             wake,
             stop: stop.clone(),
             concurrent_rounds: config.sync.concurrent_rounds,
-            mailer: mail::Mailer::new(&config.mail, config.public_url.clone())?,
+            mailer,
             messenger: config.webhooks.as_ref().map(Messenger::new).transpose()?,
             live,
         }));

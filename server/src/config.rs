@@ -126,6 +126,8 @@ pub(crate) struct LimitsConfig {
     pub requests: usize,
     /// Open pages that are told of changes; those beyond ask once a minute.
     pub live_pages: usize,
+    /// Bookings that one address may ask for at once; it gets two more each minute.
+    pub bookings: u32,
     /// In which a request has to arrive: its headers, and then its body.
     pub patience_seconds: u64,
 }
@@ -138,7 +140,7 @@ impl LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { connections: 900, requests: 200, live_pages: 500, patience_seconds: 15 }
+        Self { connections: 900, requests: 200, live_pages: 500, bookings: 20, patience_seconds: 15 }
     }
 }
 

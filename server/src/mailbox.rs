@@ -1,6 +1,6 @@
 //! The demo's mailbox: a page on which the e-mails that left can be read.
 
-use crate::mail::{Words, words};
+use crate::mail::{ATTACHED, Mailer, Words, words};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,13 +8,14 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use simone_store::Database;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use url::Url;
 
-pub(crate) fn routes(database: Database, public_url: Url) -> Router {
-    Router::new().route("/demo/mail", get(page)).with_state((database, public_url))
+pub(crate) fn routes(database: Database, mailer: Arc<Mailer>, public_url: Url) -> Router {
+    Router::new().route("/demo/mail", get(page)).with_state((database, mailer, public_url))
 }
 
-async fn page(State((database, public_url)): State<(Database, Url)>) -> Response {
+async fn page(State((database, mailer, public_url)): State<(Database, Arc<Mailer>, Url)>) -> Response {
     let emails = match database.latest_emails(50).await {
         Ok(emails) => emails,
         Err(error) => {
@@ -47,8 +48,15 @@ async fn page(State((database, public_url)): State<(Database, Url)>) -> Response
                 let url = escape(paragraph.trim());
                 let _ = write!(html, "<p><a href=\"{url}\">{url}</a></p>");
             } else {
-                let _ = write!(html, "<p>{}</p>", escape(paragraph));
+                let _ = write!(html, "<p>{}</p>", escape(paragraph).replace('\n', "<br>"));
             }
+        }
+        if let Some(calendar) = mailer.calendar(email) {
+            let _ = write!(
+                html,
+                "<details class=\"numbers\"><summary>Pièce jointe : {ATTACHED}</summary><pre>{}</pre></details>",
+                escape(&calendar.text)
+            );
         }
         html.push_str("</div></article>");
     }

@@ -32,7 +32,7 @@ pub(crate) struct Worker {
     pub wake: Arc<Notify>,
     pub stop: CancellationToken,
     pub concurrent_rounds: usize,
-    pub mailer: Mailer,
+    pub mailer: Arc<Mailer>,
     /// `None`: no marketplace is to be told.
     pub messenger: Option<Messenger>,
     /// Told when something may have changed that an open page shows.

@@ -208,6 +208,7 @@ impl Database {
         lease: &Lease,
         now: DateTime<Utc>,
     ) -> StoreResult<Option<ExportInput>> {
+        #[expect(clippy::type_complexity, reason = "what is read in one transaction")]
         let read: Option<(
             Head,
             Vec<WantedRow>,

@@ -324,7 +324,6 @@ pub trait RoundStore: Send + Sync {
     ) -> StoreResult<Content>;
 
     /// What was written, and the event as the platform answered with it.
-    #[expect(clippy::too_many_arguments, reason = "the facts of a write")]
     async fn record_export(
         &self,
         lease: &Lease,

@@ -162,15 +162,16 @@ fn booking_view(
         status_words(lang, booking, here.now)
     };
     let who = booking.client.as_ref().map(|client| format::foreign(&client.short_name()));
-    let from = who.map_or_else(|| status.clone(), |who| format!("{who} · {status}"));
-    let (name, hint) = (format::foreign(&booking.service_name), from.clone());
+    let name = format::foreign(&booking.service_name);
+    let name = who.map_or_else(|| name.clone(), |who| format!("{name} · {who}"));
+    let hint = format!("{name} · {status}");
     view! {
         <li class=format!("block booking{place}{pending}") title=hint data-key=booking.id.to_string()>
             <a href=format!("/agenda/bookings/{}", booking.id)>
                 <b><bdi>{name}</bdi></b>
                 {time}
                 <span class="edge"></span>
-                <span class="from">{from}</span>
+                <span class="from">{status}</span>
             </a>
         </li>
     }

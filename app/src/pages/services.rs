@@ -146,10 +146,13 @@ pub fn public_page(here: &Here, with_lead: bool) -> AnyView {
 
 fn row(lang: Lang, service: &Service) -> AnyView {
     let terms = &service.terms;
-    let buffers = (terms.buffer_before_minutes + terms.buffer_after_minutes > 0).then(|| {
-        let (before, after) = (terms.buffer_before_minutes, terms.buffer_after_minutes);
-        view! { <small class="fact">{text!(lang, services.buffers, before = before, after = after)}</small> }
-    });
+    let buffers = match (terms.buffer_before_minutes, terms.buffer_after_minutes) {
+        (0, 0) => None,
+        (before, 0) => Some(text!(lang, services.buffer_before, n = before)),
+        (0, after) => Some(text!(lang, services.buffer_after, n = after)),
+        (before, after) => Some(text!(lang, services.buffers, before = before, after = after)),
+    };
+    let buffers = buffers.map(|words| view! { <small class="fact">{words}</small> });
     let facts = format!(
         "{} · {} · {}",
         duration_words(lang, terms.duration_minutes),

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::error::{ApiError, Code};
-use super::limit::{Budget, Limiter};
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use simone_app::ClientAddress;
+use simone_app::limit::{Budget, Limiter};
 use simone_booking::ProviderId;
 use simone_booking::id::ApiTokenId;
 use simone_store::api_tokens::ApiCaller;

@@ -12,7 +12,6 @@ mod document;
 mod error;
 mod hours;
 mod input;
-mod limit;
 mod providers;
 mod services;
 mod unavailabilities;

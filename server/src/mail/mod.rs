@@ -1,19 +1,22 @@
 //! How e-mails leave.
 
 mod booking;
+mod calendar;
 mod conflicts;
 mod words;
 
+pub(crate) use calendar::Calendar;
 pub(crate) use words::{Words, words};
 
 use crate::config::MailConfig;
 use anyhow::Context as _;
-use lettre::message::{Mailbox, header::ContentType};
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::ExposeSecret as _;
 use simone_booking::Clock;
 use simone_store::Database;
-use simone_store::deliveries::Email;
+use simone_store::deliveries::{Email, EmailKind};
 use simone_sync::ports::StoreError;
 use std::path::PathBuf;
 use url::Url;
@@ -24,6 +27,9 @@ const MOST_ATTEMPTS: i64 = 12;
 
 /// Well under the minute for which an e-mail is handed out.
 const SMTP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// What the appointment is called among the attachments.
+pub(crate) const ATTACHED: &str = "rendez-vous.ics";
 
 /// How e-mails leave.
 pub(crate) struct Mailer {
@@ -75,7 +81,7 @@ impl Mailer {
     }
 
     /// The error names no recipient and no content.
-    async fn send(&self, id: Uuid, email: &Email) -> Result<(), &'static str> {
+    fn message(&self, id: Uuid, email: &Email) -> Result<Message, &'static str> {
         let Words { subject, body } = words(email, &self.public_url);
         let to =
             Mailbox::new(Some(email.name.clone()), email.to.parse().map_err(|_| "not an e-mail address")?);
@@ -84,10 +90,32 @@ impl Mailer {
             .to(to)
             .subject(subject)
             // The same for each attempt, so that a repetition can be seen as one.
-            .message_id(Some(format!("<{id}@{}>", self.public_url.host_str().unwrap_or("simone"))))
-            .header(ContentType::TEXT_PLAIN)
-            .body(body)
-            .map_err(|_| "cannot be put into a message")?;
+            .message_id(Some(format!("<{id}@{}>", self.public_url.host_str().unwrap_or("simone"))));
+        match self.calendar(email) {
+            None => message.header(ContentType::TEXT_PLAIN).body(body),
+            // Beside the words for programs that read it as an invitation, and attached for those that do not.
+            Some(Calendar { method, text }) => {
+                let kind = format!("text/calendar; charset=utf-8; method={method}");
+                let kind = ContentType::parse(&kind).map_err(|_| "cannot be put into a message")?;
+                message.multipart(
+                    MultiPart::mixed()
+                        .multipart(MultiPart::alternative().singlepart(SinglePart::plain(body)).singlepart(
+                            SinglePart::builder().header(kind.clone()).body(text.clone().into_bytes()),
+                        ))
+                        .singlepart(Attachment::new(ATTACHED.to_owned()).body(text.into_bytes(), kind)),
+                )
+            }
+        }
+        .map_err(|_| "cannot be put into a message")
+    }
+
+    /// What a calendar program is given with an e-mail.
+    pub(crate) fn calendar(&self, email: &Email) -> Option<Calendar> {
+        calendar_of(email, &self.from, &self.public_url)
+    }
+
+    async fn send(&self, id: Uuid, email: &Email) -> Result<(), &'static str> {
+        let message = self.message(id, email)?;
         match &self.way {
             Way::Smtp(transport) => transport.send(message).await.map(drop).map_err(|error| {
                 if error.is_permanent() {
@@ -106,6 +134,12 @@ impl Mailer {
             Way::None => Err("no mail server is configured"),
         }
     }
+}
+
+/// What a calendar program is given with an e-mail, if it is about an appointment of its reader.
+fn calendar_of(email: &Email, from: &Mailbox, public_url: &Url) -> Option<Calendar> {
+    let EmailKind::Booking(mail) = &email.kind else { return None };
+    calendar::calendar(mail, &email.to, email.locale, from, public_url)
 }
 
 /// Sends what is due.

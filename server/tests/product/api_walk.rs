@@ -129,6 +129,10 @@ async fn standing(stage: &Stage) -> Vec<String> {
         "calendar_sync_logs:",
         "calendar_sync_changes:",
         "calendar_connections:",
+        // The booking's event, and its echo.
+        "calendar_exported_bookings:",
+        "calendar_sync_events:",
+        "calendars:",
         "deliveries:",
     ];
     let mut dump = stage.database.dump().await;

@@ -177,7 +177,7 @@ async fn an_overlap_is_listed_with_both_sides_and_goes_with_its_cause() {
         page.says("Déjeuner <b>&");
         page.does_not_say("\u{202e}");
         page.says("Massage 60min");
-        page.says("se chevauchent (30\u{a0}min)");
+        page.says("se chevauchent (30 min)");
         assert!(!page.has_button("Déplacer la réservation"), "settling an overlap comes later");
         stage.browser.open("/notifications").await.says("Un moment est pris deux fois");
 

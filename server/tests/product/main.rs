@@ -20,6 +20,8 @@ mod offering;
 mod outages;
 mod people;
 mod pressure;
+mod public;
+mod public_limits;
 mod refusals;
 mod security;
 mod story;

@@ -2,9 +2,10 @@
 
 use crate::support::browser::{Consent, Page};
 use crate::support::html::Form;
-use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, on_both};
+use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, eventually, on_both};
 use chrono::{Days, NaiveDate};
 use reqwest::StatusCode;
+use serde_json::json;
 
 /// Sends a form of a page with some of its fields typed over.
 async fn fill(stage: &mut Stage, path: &str, button: &str, typed: &[(&str, &str)]) -> Page {
@@ -263,12 +264,16 @@ async fn an_appointment_is_made_moved_and_cancelled_by_its_provider() {
         page.says("20:00 – 21:00");
         page.says("Exporté");
 
-        // A calendar that no longer can be written to: it says so, and what to do.
-        stage.simulator.fault(serde_json::json!({"kind": "status", "status": 403, "path": "/calendar/v3/calendars/*/events/*", "method": "PATCH", "times": null})).await;
+        // An event that the platform refuses: that is said, and what it means.
+        let refused = json!({"kind": "status", "status": 400, "reason": "invalid", "method": "PATCH", "path": "*/events/*", "times": null});
+        stage.simulator.fault(refused).await;
         let page = fill(stage, &format!("{path}/move"), "Déplacer", &[("time", "20:30")]).await;
         page.says("Le rendez-vous est déplacé");
         stage.settled().await;
-        stage.browser.open(&path).await.says("Échec");
+        eventually("the failure is told", async || {
+            stage.browser.open(&path).await.text().contains("Échec").then_some(())
+        })
+        .await;
         stage.browser.open(&format!("/agenda?week={tuesday}")).await.says("pas encore dans votre calendrier");
         stage.simulator.clear_faults().await;
         stage.sync(ACCOUNT).await;

@@ -1,7 +1,7 @@
 //! What a provider offers and what was booked of it, read for them (or for the marketplace on their behalf).
 
 use crate::Database;
-use crate::booking_rows::{BookingRow, ServiceRow, booking_columns, hours_of, service_columns};
+use crate::booking_rows::{BookingRow, ServiceRow, booking_columns, hours_of, link_hash, service_columns};
 use crate::database::read;
 use chrono::{DateTime, NaiveDate, Utc};
 use simone_booking::booking::{Actor, Booking, BookingChange, ChangeKind, Status};
@@ -128,6 +128,17 @@ impl Database {
             Ok(query.build_query_as().fetch_all(&mut *conn).await?)
         })?;
         rows.into_iter().map(|row| Ok(self.open_booking(row)?.0)).collect()
+    }
+
+    /// Whether a private link led to an appointment that is over.
+    pub async fn has_link_ended(&self, link: &str, now: DateTime<Utc>) -> StoreResult<bool> {
+        read!(self, |conn| Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM bookings WHERE link_hash = $1 AND ends_at <= $2)"
+        )
+        .bind(link_hash(link))
+        .bind(now)
+        .fetch_one(&mut *conn)
+        .await?))
     }
 
     pub async fn booking(

@@ -45,6 +45,7 @@ async fn load(here: Here, id: Option<String>) -> Result<Screen, PageError> {
     };
     let address = service.map(|service| service.terms.address).unwrap_or_default();
     let facts = facts(&here, &booking, &address);
+    let zone = format::elided(lang, &text!(lang, agenda.zone, city = here.city(here.zone())));
     let actions = ahead.then(|| {
         view! {
             <footer>
@@ -62,6 +63,7 @@ async fn load(here: Here, id: Option<String>) -> Result<Screen, PageError> {
                 <div class="grow">
                     <h2><bdi>{name.clone()}</bdi></h2>
                     <p class="num">{format::capital(&when)}</p>
+                    <small>{zone}</small>
                 </div>
                 <span class=class>{status_words(lang, &booking, here.now)}</span>
             </header>
@@ -120,15 +122,8 @@ fn facts(here: &Here, booking: &Booking, address: &str) -> AnyView {
         }
         .into_any(),
     };
-    let zone = format::elided(lang, &text!(lang, agenda.zone, city = here.city(here.zone())));
     view! {
         <dl class="pairs">
-            <dt>{text!(lang, bookings.when)}</dt>
-            <dd class="num">
-                {format::capital(&when_in(here, booking.interval, false, here.zone()))}
-                " "
-                <small>{zone}</small>
-            </dd>
             {client}
             <dt>{text!(lang, bookings.place)}</dt>
             <dd><bdi class="lines">{place}</bdi></dd>

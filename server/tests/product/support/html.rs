@@ -229,6 +229,10 @@ impl Form {
             let value = input.attribute("value").unwrap_or(if boxed { "on" } else { "" });
             fields.push((name.to_owned(), value.to_owned()));
         }
+        for area in element.named("textarea") {
+            let Some(name) = area.attribute("name") else { continue };
+            fields.push((name.to_owned(), area.text()));
+        }
         for select in element.named("select") {
             let options = select.named("option");
             let chosen =

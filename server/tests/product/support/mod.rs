@@ -6,6 +6,7 @@ pub mod browser;
 pub mod database;
 pub mod events;
 pub mod html;
+pub mod offer;
 pub mod product;
 pub mod receiver;
 pub mod schema;

@@ -14,7 +14,6 @@ use serde_json::Value;
 use sha2::Sha256;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -22,7 +21,7 @@ pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 #[derive(Clone, Copy, Debug)]
 pub enum Behaviour {
     Answer(u16),
-    /// Answers nothing until long after everybody has given up.
+    /// Answers nothing, ever.
     Hang,
     /// Elsewhere on this receiver.
     Redirect,
@@ -82,10 +81,7 @@ async fn hear(State(heard): State<Heard>, headers: HeaderMap, body: Bytes) -> Re
     match behaviour.unwrap_or(Behaviour::Answer(204)) {
         Behaviour::Answer(status) => StatusCode::from_u16(status).unwrap().into_response(),
         Behaviour::Redirect => Redirect::temporary("/elsewhere").into_response(),
-        Behaviour::Hang => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
-            StatusCode::OK.into_response()
-        }
+        Behaviour::Hang => std::future::pending().await,
     }
 }
 

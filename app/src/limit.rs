@@ -11,7 +11,7 @@ const REMEMBERED: usize = 10_000;
 
 /// Budgets of `burst` requests each, filled by one every `every`.
 #[derive(Debug)]
-pub(crate) struct Limiter<K> {
+pub struct Limiter<K> {
     every: TimeDelta,
     burst: i32,
     full_at: Mutex<HashMap<K, DateTime<Utc>>>,
@@ -19,7 +19,7 @@ pub(crate) struct Limiter<K> {
 
 /// What is left of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Budget {
+pub struct Budget {
     pub limit: i32,
     pub remaining: u64,
     /// Seconds until it is full again.
@@ -28,14 +28,14 @@ pub(crate) struct Budget {
 
 /// The budget is used up; seconds until it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UsedUp {
+pub struct UsedUp {
     pub seconds: u64,
     pub budget: Budget,
 }
 
 impl<K: Eq + Hash> Limiter<K> {
     /// `per_minute` on average, `burst` at once; both at least 1.
-    pub(crate) fn new(per_minute: u32, burst: u32) -> Self {
+    pub fn new(per_minute: u32, burst: u32) -> Self {
         let every = TimeDelta::microseconds(60_000_000 / i64::from(per_minute.max(1)));
         Self {
             every: every.max(TimeDelta::microseconds(1)),
@@ -45,7 +45,7 @@ impl<K: Eq + Hash> Limiter<K> {
     }
 
     /// Takes one from the budget of `key`.
-    pub(crate) fn take(&self, key: K, now: DateTime<Utc>) -> Result<Budget, UsedUp> {
+    pub fn take(&self, key: K, now: DateTime<Utc>) -> Result<Budget, UsedUp> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if full_at.len() >= REMEMBERED {
             full_at.retain(|_, full_at| *full_at > now);
@@ -62,7 +62,7 @@ impl<K: Eq + Hash> Limiter<K> {
     }
 
     /// Whether the budget of `key` has one left; takes nothing.
-    pub(crate) fn has_left(&self, key: &K, now: DateTime<Utc>) -> Result<(), UsedUp> {
+    pub fn has_left(&self, key: &K, now: DateTime<Utc>) -> Result<(), UsedUp> {
         let full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied();
         self.check(
             full_at.map_or(now, |full_at| full_at.clamp(now, now + self.every * self.burst)) + self.every,
