@@ -29,9 +29,8 @@ const FAILURES: u64 = 12;
 const SEEDS_ON_REAL_DATABASES: u64 = 30;
 
 /// What the suite must have reached.
-const REACHED: [&str; 177] = [
+const REACHED: [&str; 175] = [
     "a calendar that is gone is unselected",
-    "a calendar that receives bookings is gone",
     "a database's answer is lost",
     "a grant is withdrawn",
     "a lie is borne",
@@ -180,7 +179,6 @@ const REACHED: [&str; 177] = [
     "round: unauthorized",
     "round: unavailable",
     "select",
-    "settle: changed meanwhile",
     "settled: export_deleted applied",
     "settled: export_deleted put_back",
     "settled: export_moved applied",

@@ -153,16 +153,7 @@ impl History<'_> {
             let mut calendars = self.setup.inspect.calendars(id).await;
             calendars.sort_by(|one, other| one.external_id.cmp(&other.external_id));
             for row in &calendars {
-                if row.gone && row.receives && !row.selected {
-                    // Another one is chosen, or it comes back.
-                    cover("a calendar that receives bookings is gone");
-                    if self.dice.chance(50) {
-                        self.list_again(number, row);
-                    } else {
-                        self.receive_in(number, ConnectionId(row.connection_id), None).await?;
-                    }
-                    settled = true;
-                } else if row.gone && row.selected {
+                if row.gone && row.selected {
                     if self.dice.chance(50) {
                         cover("a calendar that is gone is unselected");
                         self.select_as(number, row.id, false).await?;
