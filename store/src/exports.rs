@@ -84,6 +84,9 @@ struct WrittenRow {
     revision: Option<String>,
 }
 
+/// With the times that other connections wrote, by the names of events.
+type ExportFacts = (Head, Vec<WantedRow>, Vec<WrittenRow>, Vec<(String, DateTime<Utc>, DateTime<Utc>)>);
+
 #[derive(sqlx::FromRow)]
 struct WantedRow {
     #[sqlx(flatten)]
@@ -210,13 +213,7 @@ impl Database {
         lease: &Lease,
         now: DateTime<Utc>,
     ) -> StoreResult<Option<ExportInput>> {
-        #[expect(clippy::type_complexity, reason = "what is read in one transaction")]
-        let read: Option<(
-            Head,
-            Vec<WantedRow>,
-            Vec<WrittenRow>,
-            Vec<(String, DateTime<Utc>, DateTime<Utc>)>,
-        )> = read!(self, |conn| {
+        let read: Option<ExportFacts> = read!(self, |conn| {
             let head: Option<Head> = sqlx::query_as(
                 "SELECT n.status, n.exports_wanted, n.exports_done, p.time_zone, p.locale,
                             (SELECT c.external_id FROM calendars c WHERE c.connection_id = n.id AND c.receives

@@ -3,9 +3,9 @@
 pub mod account;
 pub mod agenda;
 pub mod agenda_week;
-pub mod bookings;
 pub mod appointment;
 pub mod book;
+pub mod bookings;
 pub mod calendars;
 pub mod conflict;
 pub mod conflicts;
