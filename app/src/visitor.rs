@@ -68,7 +68,7 @@ pub struct Visit {
 impl Visit {
     pub fn new(state: &AppState, parts: &Parts) -> Self {
         let chosen = query_value(parts, "zone").and_then(|name| zone::parse(&name));
-        let kept = || cookie(&parts.headers, ZONE_COOKIE).and_then(|name| zone::parse(&name));
+        let kept = || cookie(&parts.headers, ZONE_COOKIE).and_then(zone::parse);
         Self {
             state: state.clone(),
             parts: parts.clone(),
