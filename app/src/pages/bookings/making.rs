@@ -45,7 +45,7 @@ async fn screen(
 ) -> Result<Screen, PageError> {
     let lang = here.lang;
     let services = here.state.db.services(here.provider_id()).await?;
-    let title = text!(lang, bookings.new);
+    let title = text!(lang, bookings.make);
     let wrong = wrong.as_ref();
     let part = |name: &'static str, label: String, kind: &'static str, longest: Option<usize>| {
         let value = typed.get(name).to_owned();

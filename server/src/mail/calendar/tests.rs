@@ -37,7 +37,10 @@ fn written(mail: &BookingMail) -> Calendar {
 }
 
 /// What another program reads in it: the one event, its texts unescaped.
-fn read(text: &str) -> Vec<(String, String, Vec<(String, String)>)> {
+/// A property: its name, its value, its parameters.
+type Property = (String, String, Vec<(String, String)>);
+
+fn read(text: &str) -> Vec<Property> {
     let unfolded = unfold(text);
     let calendar = read_calendar(&unfolded).unwrap_or_else(|error| panic!("{error}: {text}"));
     let [event]: [Component<'_>; 1] = calendar.components.try_into().expect("one component");
