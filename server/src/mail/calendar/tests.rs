@@ -36,11 +36,11 @@ fn written(mail: &BookingMail) -> Calendar {
     calendar(mail, "marie@exemple.fr", Locale::Fr, &from, &url).expect("the client reads it")
 }
 
-/// What another program reads in it: the one event, its texts unescaped.
-/// A property: its name, its value, its parameters.
-type Property = (String, String, Vec<(String, String)>);
+/// A property's name, its value, its parameters.
+type Read = (String, String, Vec<(String, String)>);
 
-fn read(text: &str) -> Vec<Property> {
+/// What another program reads in it: the one event, its texts unescaped.
+fn read(text: &str) -> Vec<Read> {
     let unfolded = unfold(text);
     let calendar = read_calendar(&unfolded).unwrap_or_else(|error| panic!("{error}: {text}"));
     let [event]: [Component<'_>; 1] = calendar.components.try_into().expect("one component");
