@@ -11,7 +11,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Starts the product on a copy: on PostgreSQL moved into an empty database, on SQLite as it is.
-async fn restore(stage: &mut Stage, copy: &Path) {
+pub async fn restore(stage: &mut Stage, copy: &Path) {
     restore_into(stage, copy, stage.database.kind).await;
 }
 
@@ -32,7 +32,7 @@ async fn restore_into(stage: &mut Stage, copy: &Path, kind: Kind) {
     stage.product.start().await;
 }
 
-async fn back_up(stage: &Stage, name: &str) -> PathBuf {
+pub async fn back_up(stage: &Stage, name: &str) -> PathBuf {
     let copy = stage.folder.join(name);
     let made = stage.product.run(&["backup", copy.to_str().unwrap()]).await;
     assert!(made.status.success(), "{}", said(&made));

@@ -1,5 +1,6 @@
 //! Bookings in the provider's Google Calendar: one event each, whatever happens.
 
+use crate::copies::{back_up, restore};
 use crate::support::api::Api;
 use crate::support::bookings::{book, open_for_booking};
 use crate::support::browser::Consent;
@@ -342,4 +343,55 @@ async fn leave(stage: &mut Stage, keep: bool) {
     stage.browser.send(&confirm, &form).await;
     eventually("the grant is given back", async || stage.simulator.grants().await.is_empty().then_some(()))
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_copy_doubles_nothing_and_hides_nothing() {
+    on_both("export-restored", async |stage| {
+        let open = open(stage).await;
+        let (moved, cancelled, kept) = (open.book(0).await, open.book(4).await, open.book(8).await);
+        exported(stage).await;
+        let copy = back_up(stage, "older.db").await;
+
+        // What the copy does not know of: a move, a cancellation, a booking, and that one was made anew.
+        open.change(&moved, json!({"start": open.slots[12]})).await;
+        open.cancel(&cancelled).await;
+        open.book(16).await;
+        exported(stage).await;
+        assert_eq!(stage.product.stop().await, Some(0));
+        restore(stage, &copy).await;
+        let soon = stage.database.instant(now());
+        stage
+            .database
+            .execute(&format!("UPDATE calendar_connections SET next_sync_at = {soon}, wanted = wanted + 1"))
+            .await;
+        exported(stage).await;
+        eventually("what was found is a conflict", async || {
+            (stage.database.count("calendar_conflicts WHERE closed_at IS NULL").await == 2).then_some(())
+        })
+        .await;
+
+        let kind = |kind: &str, booking: &Value| {
+            let id = booking["id"].as_str().unwrap().to_owned();
+            (format!("calendar_conflicts WHERE kind = '{kind}' AND closed_at IS NULL"), id)
+        };
+        for (kind, booking) in [kind("export_moved", &moved), kind("export_deleted", &cancelled)] {
+            let at = format!("bookings WHERE id IN (SELECT booking_id FROM {kind})");
+            assert_eq!(stage.database.ids(&at).await, [booking], "{kind}");
+        }
+        // Nothing was made twice, written over or taken away, and the one that nobody here knows blocks.
+        let standing = ours_of(stage, ACCOUNT).await;
+        let mut starts: Vec<DateTime<Utc>> = standing.iter().map(start).collect();
+        starts.sort();
+        let slot = |slot: usize| open.slots[slot].parse::<DateTime<Utc>>().unwrap();
+        assert_eq!(starts, [slot(8), slot(12), slot(16)]);
+        assert_eq!(instant(&kept["start"]), slot(8));
+        let foreign = (slot(16), slot(16) + TimeDelta::hours(1));
+        let blocks = stage.database.blocks(CAMILLE).await;
+        assert!(
+            blocks.contains(&foreign) && !blocks.contains(&(slot(8), slot(8) + TimeDelta::hours(1))),
+            "{blocks:?}"
+        );
+    })
+    .await;
 }
