@@ -38,7 +38,7 @@ export default defineConfig({
     {
       name: 'desktop',
       use: desktop,
-      testMatch: ['accessible', 'account', 'agenda', 'booking', 'keyboard', 'live', 'operator', 'reasons', 'smoke', 'story'].map((name) => `**/${name}.spec.ts`),
+      testMatch: ['accessible', 'account', 'agenda', 'booking', 'conflicts', 'keyboard', 'live', 'operator', 'reasons', 'smoke', 'story'].map((name) => `**/${name}.spec.ts`),
     },
     // What is tagged @plain must work without JavaScript as well.
     {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
+use axum::extract::State;
+use axum::http::{Method, Uri};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use simone_booking::{BookingId, SystemClock};
@@ -10,7 +12,7 @@ use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, Running};
 use simone_sync::event::{Change, ObservedEvent, Shape, Span};
 use simone_sync::export::{Content, Marker, Patch};
 use simone_sync::platform::{CalendarPlatform, PlatformError, Position};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 const ANA: &str = "ana@example.com";
@@ -27,7 +29,15 @@ async fn world() -> World {
     let simulator = simone_simulator::start(Options { now, ..Options::default() }).await.unwrap();
     tls::install();
     let http = reqwest::Client::new();
-    let base = simulator.base_url();
+    let google = google(&simulator.base_url());
+    let mut world = World { simulator, google, http, token: SecretString::from("") };
+    world.control("accounts", json!({"email": ANA, "zone": "Europe/Paris"})).await;
+    let accounts = world.get("_control/accounts").await;
+    world.token = SecretString::from(accounts[0]["access_token"].as_str().unwrap());
+    world
+}
+
+fn google(base: &str) -> Google {
     let config: GoogleConfig = serde_json::from_value(json!({
         "client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET,
         "authorize_url": format!("{base}/o/oauth2/v2/auth"), "token_url": format!("{base}/token"),
@@ -35,12 +45,7 @@ async fn world() -> World {
         "api_url": format!("{base}/calendar/v3")
     }))
     .unwrap();
-    let google = Google::new(config, Arc::new(SystemClock)).unwrap();
-    let mut world = World { simulator, google, http, token: SecretString::from("") };
-    world.control("accounts", json!({"email": ANA, "zone": "Europe/Paris"})).await;
-    let accounts = world.get("_control/accounts").await;
-    world.token = SecretString::from(accounts[0]["access_token"].as_str().unwrap());
-    world
+    Google::new(config, Arc::new(SystemClock)).unwrap()
 }
 
 impl World {
@@ -228,4 +233,86 @@ async fn a_copy_made_by_hand_carries_the_marker_of_another_event() {
     let Change::Present(seen) = world.read(made["id"].as_str().unwrap()).await.unwrap() else { panic!() };
     assert_eq!(seen.marker, Some(marker(1)));
     assert_ne!(seen.id, marker(1).name);
+}
+
+/// Fields of an object are fields of the schema, of its types.
+fn check_body(value: &Value, schema: &Value, description: &Value, place: &str) {
+    let schema = match schema["$ref"].as_str() {
+        Some(name) => &description["schemas"][name],
+        None => schema,
+    };
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let inner = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
+                let inner = inner.unwrap_or_else(|| panic!("no field {place}.{name}"));
+                check_body(value, inner, description, &format!("{place}.{name}"));
+            }
+        }
+        Value::String(_) => assert_eq!(schema["type"], "string", "{place}"),
+        Value::Array(items) => {
+            items.iter().for_each(|item| check_body(item, &schema["items"], description, place));
+        }
+        // A patch removes by null.
+        Value::Null => {}
+        other => panic!("{place} is {other}"),
+    }
+}
+
+type Bodies = Arc<Mutex<Vec<(String, Uri, Value)>>>;
+
+/// A server that keeps what it is told, and answers every call alike.
+async fn listen(State(bodies): State<Bodies>, method: Method, uri: Uri, body: String) -> axum::Json<Value> {
+    let body = serde_json::from_str(&body).unwrap_or_default();
+    bodies.lock().unwrap().push((method.to_string(), uri, body));
+    let at = json!({"dateTime": "2026-01-15T14:00:00+01:00"});
+    axum::Json(json!({"id": "x", "etag": "\"1\"", "start": at, "end": at}))
+}
+
+#[tokio::test]
+async fn what_is_written_fits_googles_own_description() {
+    let bodies = Bodies::default();
+    let app = axum::Router::new().fallback(listen).with_state(bodies.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let (google, token) = (google(&base), SecretString::from("token"));
+    let patch = Patch {
+        title: Some("Autre".to_owned()),
+        times: Some((content().start, content().end, content().zone)),
+        location: Some("ailleurs".to_owned()),
+        description: Some((None, "x".to_owned())),
+    };
+    google.create(&token, ANA, &marker(1), &content()).await.unwrap();
+    google.update(&token, ANA, "x", "2:\"1\"", &patch).await.unwrap();
+    google.delete(&token, ANA, "x", Some("2:\"1\"")).await.unwrap();
+
+    let description: Value = serde_json::from_str(include_str!("google-calendar-v3.json")).unwrap();
+    let bodies = bodies.lock().unwrap();
+    let methods: Vec<&str> = bodies.iter().map(|(method, ..)| method.as_str()).collect();
+    assert_eq!(methods, ["POST", "GET", "PATCH", "DELETE"], "a description is read before it is changed");
+    for (method, uri, body) in bodies.iter() {
+        let name = match method.as_str() {
+            "POST" => "events.insert",
+            "PATCH" => "events.patch",
+            "DELETE" => "events.delete",
+            _ => "events.get",
+        };
+        let described = &description["methods"][name];
+        assert_eq!(described["httpMethod"], method.as_str());
+        let query = uri.query().unwrap_or_default();
+        for (parameter, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let known =
+                described["parameters"].get(&*parameter).or(description["parameters"].get(&*parameter));
+            let known = known.unwrap_or_else(|| panic!("{name} has no parameter {parameter}"));
+            if let Some(allowed) = known["enum"].as_array() {
+                assert!(allowed.contains(&json!(value)), "{parameter}={value}");
+            }
+        }
+        if method != "GET" {
+            assert!(query.contains("sendUpdates=none"), "{name}?{query}");
+            check_body(body, &json!({"$ref": "Event"}), &description, name);
+            assert!(body.get("attendees").is_none());
+        }
+    }
 }

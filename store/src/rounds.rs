@@ -2,23 +2,23 @@
 
 use crate::database::{for_update, read, write, write_one};
 use crate::deliveries::{EmailKind, enqueue};
-use crate::notices::{Notice, settle_notices, tell};
+use crate::notices::{Notice, tell};
 use crate::{Database, crypto::Place};
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use simone_booking::{CalendarId, ConnectionId, Interval, ProviderId, id::SyncLogId};
+use simone_booking::{CalendarId, ConnectionId, Interval, ProviderId};
 use simone_sync::event::ObservedEvent;
 use simone_sync::export::{Content, ExportKey};
 use simone_sync::import::PullPlan;
-use simone_sync::platform::{Access, RemoteCalendar};
+use simone_sync::platform::RemoteCalendar;
 use simone_sync::ports::{
     Derived, ExportInput, Gone, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, Status,
     StoreError, StoreResult, Tokens, UnreadableSeries, Write,
 };
-use simone_sync::round::{Outcome, RoundReport};
+use simone_sync::round::RoundReport;
 use simone_sync::schedule::{DISCONNECT_PATIENCE, LEASE_RESERVE};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Refuses unless the lease is still the connection's, and keeps it so until the transaction ends.
@@ -164,44 +164,6 @@ impl TargetRow {
             settled_at: self.synced_at.filter(|_| self.sound),
         })
     }
-}
-
-#[derive(sqlx::FromRow)]
-struct CalendarRow {
-    id: Uuid,
-    external_id: String,
-    name: String,
-    color: Option<String>,
-    access: String,
-    time_zone: Option<String>,
-    is_primary: bool,
-    selected: bool,
-    gone_at: Option<DateTime<Utc>>,
-}
-
-impl CalendarRow {
-    fn is_as_listed(&self, remote: &RemoteCalendar) -> bool {
-        self.gone_at.is_none()
-            && self.name == remote.name
-            && self.color == remote.color
-            && self.access == remote.access.code()
-            && self.time_zone == remote.zone
-            && self.is_primary == remote.primary
-    }
-}
-
-const CALENDARS: &str =
-    "SELECT id, external_id, name, color, access, time_zone, is_primary, selected, gone_at
-                         FROM calendars WHERE connection_id = $1";
-
-/// Whether the stored calendars say what the list says. One that is gone and blocks nothing is to leave.
-fn is_as_listed(rows: &[CalendarRow], listed: &[&RemoteCalendar]) -> bool {
-    let known: HashMap<&str, &CalendarRow> = rows.iter().map(|row| (row.external_id.as_str(), row)).collect();
-    rows.iter().all(|row| row.gone_at.is_none() || row.selected)
-        && listed.len() == rows.iter().filter(|row| row.gone_at.is_none()).count()
-        && listed
-            .iter()
-            .all(|remote| known.get(remote.id.as_str()).is_some_and(|row| row.is_as_listed(remote)))
 }
 
 #[async_trait]
@@ -430,75 +392,7 @@ impl RoundStore for Database {
         calendars: &[RemoteCalendar],
         now: DateTime<Utc>,
     ) -> StoreResult<()> {
-        let mut seen = HashSet::new();
-        // Pages shift while they are read: the first mention counts.
-        let listed: Vec<&RemoteCalendar> =
-            calendars.iter().filter(|remote| seen.insert(&remote.id)).collect();
-        write!(self, |conn| {
-            let mut rows: Vec<CalendarRow> =
-                sqlx::query_as(CALENDARS).bind(lease.connection.0).fetch_all(&mut *conn).await?;
-            let same = is_as_listed(&rows, &listed);
-            if !same && !facts_change!(conn, lease.provider) {
-                return Err(StoreError::LeaseLost.into());
-            }
-            check_lease!(self, conn, lease);
-            if !same {
-                // What the provider chose in the meantime counts: now that their row is locked, they choose no more.
-                rows = sqlx::query_as(CALENDARS).bind(lease.connection.0).fetch_all(&mut *conn).await?;
-                let known: HashMap<&str, &CalendarRow> =
-                    rows.iter().map(|row| (row.external_id.as_str(), row)).collect();
-                for remote in &listed {
-                    // A first list: the primary calendar is imported at once, and receives bookings.
-                    let id =
-                        known.get(remote.id.as_str()).map_or_else(|| self.ids.id(), |row| CalendarId(row.id));
-                    sqlx::query(
-                        "INSERT INTO calendars (id, connection_id, provider_id, external_id, name, color, access,
-                                                time_zone, is_primary, selected, receives, created_at)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-                         ON CONFLICT (connection_id, external_id) DO UPDATE SET
-                             name = excluded.name, color = excluded.color, access = excluded.access,
-                             time_zone = excluded.time_zone, is_primary = excluded.is_primary, gone_at = NULL,
-                             last_error = NULL",
-                    )
-                    .bind(id.0)
-                    .bind(lease.connection.0)
-                    .bind(lease.provider.0)
-                    .bind(&remote.id)
-                    .bind(&remote.name)
-                    .bind(&remote.color)
-                    .bind(remote.access.code())
-                    .bind(&remote.zone)
-                    .bind(remote.primary)
-                    .bind(known.is_empty() && remote.primary)
-                    .bind(known.is_empty() && remote.primary && remote.access == Access::Write)
-                    .bind(now)
-                    .execute(&mut *conn)
-                    .await?;
-                }
-                for row in known.values().filter(|row| !seen.contains(&row.external_id)) {
-                    // What blocks something stays until the provider says so; the rest just leaves the list.
-                    let sql = if row.selected {
-                        "UPDATE calendars SET gone_at = COALESCE(gone_at, $2) WHERE id = $1"
-                    } else {
-                        "DELETE FROM calendars WHERE id = $1 AND created_at <= $2 AND NOT selected"
-                    };
-                    sqlx::query(sql).bind(row.id).bind(now).execute(&mut *conn).await?;
-                }
-                // The one that receives bookings may be gone, or there again.
-                sqlx::query(
-                    "UPDATE calendar_connections SET exports_wanted = exports_wanted + 1 WHERE id = $1",
-                )
-                .bind(lease.connection.0)
-                .execute(&mut *conn)
-                .await?;
-            }
-            sqlx::query("UPDATE calendar_connections SET calendars_listed_at = $2 WHERE id = $1")
-                .bind(lease.connection.0)
-                .bind(now)
-                .execute(&mut *conn)
-                .await?;
-            Ok(())
-        })
+        self.write_calendars(lease, calendars, now).await
     }
 
     async fn pull_targets(&self, lease: &Lease) -> StoreResult<Vec<PullTarget>> {
@@ -695,144 +589,7 @@ impl RoundStore for Database {
     }
 
     async fn end_round(&self, lease: &Lease, report: &RoundReport) -> StoreResult<()> {
-        let ok = !report.outcome.is_failure();
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let idle = report.outcome == Outcome::Ok && report.counts.is_zero() && report.exports.done == 0;
-        let duration = (report.ended_at - report.started_at).num_milliseconds().max(0);
-        let today: NaiveDate = report.ended_at.date_naive();
-        let idle_log: SyncLogId = self.ids.id();
-        // Consecutive rounds in which nothing happened are counted here, and share a row of the log later.
-        macro_rules! end {
-            ($executor:expr) => {
-                sqlx::query(
-                    "UPDATE calendar_connections SET leased_until = NULL, covered = $3, next_sync_at = $4,
-                        failures = CASE WHEN $5 THEN 0 ELSE failures + 1 END,
-                        last_error = CASE WHEN $5 THEN NULL ELSE $6 END,
-                        last_synced_at = CASE WHEN $5 THEN $7 ELSE last_synced_at END,
-                        calendars_listed_at = CASE WHEN $8 THEN NULL ELSE calendars_listed_at END,
-                        requests = CASE WHEN requests_day = $9 THEN requests + $10 ELSE $10 END,
-                        requests_day = $9,
-                        idle_log_id = CASE WHEN $11 THEN COALESCE(idle_log_id, $15) END,
-                        idle_since = CASE WHEN $11 THEN COALESCE(idle_since, $12) END,
-                        idle_rounds = CASE WHEN $11 THEN idle_rounds + 1 ELSE 0 END,
-                        idle_requests = CASE WHEN $11 THEN idle_requests + $10 ELSE 0 END,
-                        idle_refreshes = CASE WHEN $11 THEN idle_refreshes + $13 ELSE 0 END,
-                        idle_duration_ms = CASE WHEN $11 THEN idle_duration_ms + $14 ELSE 0 END,
-                        pulled_at = COALESCE($16, pulled_at), exports_done = COALESCE($17, exports_done)
-                     WHERE id = $1 AND epoch = $2",
-                )
-                .bind(lease.connection.0)
-                .bind(lease.epoch)
-                .bind(lease.wanted)
-                .bind(report.next_sync_at)
-                .bind(ok)
-                .bind(report.outcome.code())
-                .bind(report.ended_at)
-                .bind(report.list_doubted)
-                .bind(today)
-                .bind(report.requests)
-                .bind(idle)
-                .bind(report.started_at)
-                .bind(report.refreshes)
-                .bind(duration)
-                .bind(idle_log.0)
-                .bind(report.pulled_from)
-                .bind(report.exports.covered)
-                .execute($executor)
-            };
-        }
-        if idle && report.advances.is_empty() && report.not_before.is_none() {
-            // What most rounds end with: one statement.
-            let ended = write_one!(self, |executor| end!(executor).await.map(|done| done.rows_affected()))?;
-            return if ended == 0 { Err(StoreError::LeaseLost) } else { Ok(()) };
-        }
-        write!(self, |conn| {
-            check_lease!(self, conn, lease);
-            for advance in &report.advances {
-                sqlx::query(
-                    "UPDATE calendars SET cursor = $3, synced_at = $4
-                     WHERE id = $1 AND connection_id = $5 AND cursor = $2 AND selected",
-                )
-                .bind(advance.calendar.0)
-                .bind(&advance.from)
-                .bind(&advance.to)
-                .bind(report.ended_at)
-                .bind(lease.connection.0)
-                .execute(&mut *conn)
-                .await?;
-            }
-            if !idle {
-                sqlx::query(
-                    "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
-                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms)
-                     SELECT idle_log_id, id, provider_id, idle_since, last_synced_at, idle_rounds, 'ok', 0, 0, 0, 0,
-                            idle_requests, idle_refreshes, idle_duration_ms, 0, 0
-                     FROM calendar_connections WHERE id = $1 AND idle_rounds > 0",
-                )
-                .bind(lease.connection.0)
-                .execute(&mut *conn)
-                .await?;
-                let log: SyncLogId = self.ids.id();
-                // What its pulls changed stands there already, counted.
-                sqlx::query(
-                    "INSERT INTO calendar_sync_logs (id, connection_id, provider_id, started_at, ended_at, rounds, outcome,
-                            added, changed, removed, held, requests, refreshes, duration_ms, delays, delay_ms, epoch,
-                            export_failures)
-                     VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-                     ON CONFLICT (connection_id, epoch) DO UPDATE SET started_at = excluded.started_at,
-                            ended_at = excluded.ended_at, outcome = excluded.outcome, requests = excluded.requests,
-                            refreshes = excluded.refreshes, duration_ms = excluded.duration_ms,
-                            delays = excluded.delays, delay_ms = excluded.delay_ms,
-                            export_failures = excluded.export_failures",
-                )
-                .bind(log.0)
-                .bind(lease.connection.0)
-                .bind(lease.provider.0)
-                .bind(report.started_at)
-                .bind(report.ended_at)
-                .bind(report.outcome.code())
-                .bind(count(report.counts.added))
-                .bind(count(report.counts.changed))
-                .bind(count(report.counts.removed))
-                .bind(count(report.counts.held))
-                .bind(report.requests)
-                .bind(report.refreshes)
-                .bind(duration)
-                .bind(count(report.delays.0))
-                .bind(report.delays.1)
-                .bind(lease.epoch)
-                .bind(count(report.exports.failed))
-                .execute(&mut *conn)
-                .await?;
-                if report.exports.covered.is_some() {
-                    // What failed and needs no doing any more has not been touched by a success.
-                    sqlx::query(
-                        "UPDATE calendar_exported_bookings SET error = NULL, failing_since = NULL
-                         WHERE connection_id = $1 AND error IS NOT NULL",
-                    )
-                    .bind(lease.connection.0)
-                    .execute(&mut *conn)
-                    .await?;
-                    let about = format!("exports_failing:{}:", lease.connection);
-                    settle_notices!(conn, lease.provider, &about, report.ended_at);
-                }
-            }
-            end!(&mut *conn).await?;
-            if let Some(not_before) = report.not_before {
-                sqlx::query(
-                    "INSERT INTO calendar_accounts (platform, account_id, not_before)
-                     SELECT platform, account_id, $2 FROM calendar_connections WHERE id = $1
-                     ON CONFLICT (platform, account_id) DO UPDATE SET not_before =
-                        CASE WHEN calendar_accounts.not_before > excluded.not_before
-                             THEN calendar_accounts.not_before ELSE excluded.not_before END",
-                )
-                .bind(lease.connection.0)
-                .bind(not_before)
-                .execute(&mut *conn)
-                .await?;
-            }
-            Ok(())
-        })
+        self.write_end(lease, report).await
     }
 
     async fn derive_due(&self, now: DateTime<Utc>, limit: i64) -> StoreResult<Vec<ProviderId>> {

@@ -125,7 +125,10 @@ impl Stage {
         let mut links: Vec<String> = page
             .split("href=\"/agenda/")
             .skip(1)
-            .map(|rest| format!("/agenda/{}", rest.split('"').next().unwrap()))
+            .map(|rest| rest.split('"').next().unwrap())
+            // What is named by an id is a block.
+            .filter(|id| id.parse::<uuid::Uuid>().is_ok())
+            .map(|id| format!("/agenda/{id}"))
             .collect();
         links.dedup();
         links

@@ -17,7 +17,7 @@ use url::Url;
 macro_rules! event_fields {
     () => {
         "id,etag,status,updated,summary,htmlLink,start,end,endTimeUnspecified,recurrence,recurringEventId,\
-         originalStartTime,transparency,eventType,iCalUID,extendedProperties/private,attendees(self,responseStatus)"
+         originalStartTime,transparency,eventType,iCalUID,extendedProperties(private),attendees(self,responseStatus)"
     };
 }
 pub(super) use event_fields;

@@ -328,10 +328,12 @@ async fn who_comes_second_is_offered_the_nearest_moments_and_types_nothing_again
         // Marie's appointment cannot be moved onto Paul's either, and stays where it is.
         let marie = stage.database.ids("bookings ORDER BY created_at LIMIT 1").await;
         assert_eq!(marie.len(), 1);
-        let link = mails(&stage.product, MARIE, "METHOD:REQUEST");
-        let link =
-            link.first().and_then(|mail| mail.split_whitespace().find(|word| word.contains("/bookings/")));
-        let link = link.unwrap().to_owned();
+        let link = eventually("Marie has her link", async || {
+            let mails = mails(&stage.product, MARIE, "METHOD:REQUEST");
+            let mut words = mails.first()?.split_whitespace();
+            words.find(|word| word.contains("/bookings/")).map(str::to_owned)
+        })
+        .await;
         let mut marie = stage.product.browser();
         let page = marie.open(&format!("{link}/move?at={}", written(soon(17)))).await;
         let form = page.form("Déplacer à ce moment").with("at", other);

@@ -44,11 +44,11 @@ fn the_catalogue_of_errors() {
         (403, "requiredAccessLevel", "Forbidden { code: \"requiredAccessLevel\" }".to_owned()),
         (403, "forbidden", "Forbidden { code: \"forbidden\" }".to_owned()),
         (404, "notFound", "NotFound".to_owned()),
-        (409, "duplicate", "Refused { status: 409, code: \"duplicate\" }".to_owned()),
+        (409, "duplicate", "Exists".to_owned()),
         (410, "fullSyncRequired", "CursorExpired".to_owned()),
         (410, "updatedMinTooLongAgo", "CursorExpired".to_owned()),
         (410, "deleted", "NotFound".to_owned()),
-        (412, "conditionNotMet", "Refused { status: 412, code: \"conditionNotMet\" }".to_owned()),
+        (412, "conditionNotMet", "Changed".to_owned()),
         (500, "backendError", format!("Unavailable {{ reason: \"status 500\", retry_after: {wait} }}")),
     ] {
         assert_eq!(shown(&refused(status, reason)), meaning, "{status} {reason}");
