@@ -224,7 +224,11 @@ async fn moved(visit: &Visit, token: &str, typed: &TypedMove) -> Result<Next, Pa
     let (provider, id) = (appointment.booking.provider, appointment.booking.id);
     let revision = typed.revision.parse().ok();
     let refusal = match visit.state.bookings.change(provider, id, revision, &change, Actor::Client).await? {
-        Ok(done) => return Ok(Next::To(done.link, Flash::VisitMoved)),
+        Ok(done) => {
+            let flash =
+                if done.booking.status == Status::Pending { Flash::BookingHeld } else { Flash::VisitMoved };
+            return Ok(Next::To(done.link, flash));
+        }
         Err(refusal) => refusal,
     };
     let instead = refusal.alternatives().to_vec();

@@ -42,7 +42,7 @@ test('time is blocked by hand, and freed @plain', async ({ page }) => {
   await page.getByRole('link', { name: 'Déjeuner' }).first().click();
   await expect(page.getByText('Vous avez bloqué ce moment à la main.')).toBeVisible();
   await expectAccessibleLightAndDark(page);
-  await page.getByRole('button', { name: 'Retirer toutes les fois' }).click();
+  await page.getByRole('button', { name: 'Retirer toutes les répétitions' }).click();
   await expect(announcement(page)).toContainText('Le blocage est retiré');
   await expect(page.getByRole('link', { name: 'Déjeuner' })).toHaveCount(0);
 });

@@ -45,6 +45,7 @@ CREATE TABLE entered_unavailabilities (
     -- When nothing of it is to come any more; NULL: it is endless.
     over_at TEXT
 );
+CREATE INDEX entered_unavailabilities_over ON entered_unavailabilities (over_at) WHERE over_at IS NOT NULL;
 CREATE INDEX entered_unavailabilities_provider ON entered_unavailabilities (provider_id);
 ALTER TABLE unavailabilities ADD COLUMN entered_id BLOB REFERENCES entered_unavailabilities ON DELETE CASCADE;
 CREATE UNIQUE INDEX unavailabilities_entered ON unavailabilities (entered_id, original_start) WHERE entered_id IS NOT NULL;
@@ -59,6 +60,8 @@ CREATE TABLE bookings (
     buffer_before_minutes INTEGER NOT NULL,
     buffer_after_minutes INTEGER NOT NULL,
     place TEXT NOT NULL,
+    -- Of the provider's place.
+    address TEXT NOT NULL DEFAULT '',
     starts_at TEXT NOT NULL,
     ends_at TEXT NOT NULL,
     -- pending (awaits the provider's confirmation), confirmed, cancelled
@@ -76,6 +79,7 @@ CREATE TABLE bookings (
     changed_at TEXT NOT NULL
 );
 CREATE INDEX bookings_provider ON bookings (provider_id, ends_at);
+CREATE INDEX bookings_kept ON bookings (ends_at) WHERE client IS NOT NULL;
 CREATE INDEX bookings_service ON bookings (service_id);
 
 -- The history of a booking.
@@ -150,6 +154,9 @@ CREATE TABLE calendar_exported_bookings (
     starts_at TEXT,
     ends_at TEXT,
     written_at TEXT,
+    -- To when it was about to be moved, before the answer was known.
+    trying_starts_at TEXT,
+    trying_ends_at TEXT,
     -- The platform's revision of the event that the provider lets us overwrite.
     overwrite TEXT,
     -- Another event takes its place, as the provider decided.
@@ -198,6 +205,7 @@ CREATE TABLE calendar_conflicts (
 );
 CREATE UNIQUE INDEX calendar_conflicts_open ON calendar_conflicts (provider_id, cause) WHERE closed_at IS NULL;
 CREATE INDEX calendar_conflicts_provider ON calendar_conflicts (provider_id, opened_at);
+CREATE INDEX calendar_conflicts_closed ON calendar_conflicts (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX calendar_conflicts_booking ON calendar_conflicts (booking_id);
 CREATE INDEX calendar_conflicts_connection ON calendar_conflicts (connection_id) WHERE connection_id IS NOT NULL;
 

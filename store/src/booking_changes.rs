@@ -151,13 +151,14 @@ impl Database {
             let footprint = Footprint::from(&service);
             let (interval, held) =
                 decided!(conn, provider, footprint, new.start, new.rules, certainty, None, now);
+            let address = service.terms.address.clone();
             let booking = self.booking_of(new, service, interval, held, now);
             let link = URL_SAFE_NO_PAD.encode(self.ids.bytes::<32>());
             sqlx::query(
                 "INSERT INTO bookings (id, provider_id, service_id, service_name, price_cents, buffer_before_minutes,
                                        buffer_after_minutes, place, starts_at, ends_at, status, client, link_hash,
-                                       link, origin, created_at, changed_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
+                                       link, origin, created_at, changed_at, address)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17)",
             )
             .bind(booking.id.0)
             .bind(provider.0)
@@ -175,6 +176,7 @@ impl Database {
             .bind(self.seal_link(booking.id, &link))
             .bind(new.actor.code())
             .bind(now)
+            .bind(&address)
             .execute(&mut *conn)
             .await?;
             if let Some(request) = &new.request {
@@ -302,6 +304,9 @@ impl Database {
                     ChangeKind::Changed
                 }
                 Change::Confirm => {
+                    // What the calendars have said since it was held counts.
+                    let (start, footprint) = (before.interval.start, Footprint::from(&before));
+                    let _ = decided!(conn, provider, footprint, start, Rules::Free, certainty, Some(id), now);
                     booking.status = Status::Confirmed;
                     ChangeKind::Confirmed
                 }

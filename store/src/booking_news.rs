@@ -34,11 +34,11 @@ macro_rules! tell_of_booking {
         let moved: Option<(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> = $moved;
         let moved_from = moved.map(|(from, _)| from);
         let host: $crate::booking_news::HostRow = sqlx::query_as(
-            "SELECT p.name, p.time_zone, s.address FROM providers p JOIN services s ON s.provider_id = p.id
-             WHERE p.id = $1 AND s.id = $2",
+            "SELECT p.name, p.time_zone, b.address FROM providers p JOIN bookings b ON b.provider_id = p.id
+             WHERE p.id = $1 AND b.id = $2",
         )
         .bind(booking.provider.0)
-        .bind(booking.service.0)
+        .bind(booking.id.0)
         .fetch_one(&mut *$conn)
         .await?;
         let cause = |to: &str| format!("booking:{}:{}:{to}", booking.id, booking.revision);

@@ -456,13 +456,19 @@ impl Choices for Database {
     }
 
     async fn set_locale(&self, provider: ProviderId, locale: Locale) -> StoreResult<bool> {
-        write!(self, |conn| Ok(sqlx::query("UPDATE providers SET locale = $2 WHERE id = $1")
-            .bind(provider.0)
-            .bind(locale.code())
-            .execute(&mut *conn)
-            .await?
-            .rows_affected()
-            > 0))
+        write!(self, |conn| {
+            let set = sqlx::query("UPDATE providers SET locale = $2 WHERE id = $1 AND locale <> $2")
+                .bind(provider.0)
+                .bind(locale.code())
+                .execute(&mut *conn)
+                .await?;
+            if set.rows_affected() > 0 {
+                // The events of bookings speak it too.
+                exports_change!(conn, provider);
+            }
+            let known = sqlx::query("SELECT 1 FROM providers WHERE id = $1").bind(provider.0);
+            Ok(known.fetch_optional(&mut *conn).await?.is_some())
+        })
     }
 
     async fn read_notices(&self, provider: ProviderId, now: DateTime<Utc>) -> StoreResult<bool> {

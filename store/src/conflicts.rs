@@ -36,6 +36,8 @@ pub(crate) struct ExportedRow {
     generation: i64,
     starts_at: Option<DateTime<Utc>>,
     ends_at: Option<DateTime<Utc>>,
+    trying_starts_at: Option<DateTime<Utc>>,
+    trying_ends_at: Option<DateTime<Utc>>,
     overwrite: Option<String>,
     gone: bool,
     shape: Option<Json<Shape>>,
@@ -91,6 +93,10 @@ impl ExportedRow {
             booking: BookingId(self.booking_id),
             generation: self.generation,
             written: self.starts_at.zip(self.ends_at).map(|(start, end)| Interval::new(start, end)),
+            tried: self
+                .trying_starts_at
+                .zip(self.trying_ends_at)
+                .map(|(start, end)| Interval::new(start, end)),
             overwrite: self.overwrite,
             gone: self.gone,
             seen: self.shape.map(|shape| shape.0).zip(self.revision),
@@ -196,7 +202,7 @@ macro_rules! conflicts_in_line {
             .fetch_all(&mut *$conn)
             .await?;
             let exported: Vec<$crate::conflicts::ExportedRow> = sqlx::query_as(
-                "SELECT x.connection_id, x.booking_id, x.generation, x.starts_at, x.ends_at, x.overwrite,
+                "SELECT x.connection_id, x.booking_id, x.generation, x.starts_at, x.ends_at, x.trying_starts_at, x.trying_ends_at, x.overwrite,
                         x.gone_at IS NOT NULL AS gone, e.shape, e.revision
                  FROM bookings b
                  JOIN calendar_exported_bookings x ON x.booking_id = b.id

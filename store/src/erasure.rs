@@ -17,7 +17,7 @@ use simone_sync::ports::StoreResult;
 use uuid::Uuid;
 
 /// Everything of a provider that is not needed to end their connections, in an order that no reference stands against.
-const OF_THE_PROVIDER: [&str; 14] = [
+const OF_THE_PROVIDER: [&str; 15] = [
     "DELETE FROM sessions WHERE provider_id = $1",
     "DELETE FROM login_tokens WHERE provider_id = $1",
     "DELETE FROM oauth_attempts WHERE provider_id = $1",
@@ -30,6 +30,9 @@ const OF_THE_PROVIDER: [&str; 14] = [
     "DELETE FROM calendars WHERE provider_id = $1",
     "DELETE FROM calendar_sync_logs WHERE provider_id = $1",
     "DELETE FROM notices WHERE provider_id = $1",
+    // What clients are still to be told outlives the provider.
+    "UPDATE deliveries SET provider_id = NULL WHERE provider_id = $1 AND delivered_at IS NULL
+     AND SUBSTR(cause, 1, 8) = 'booking:' AND cause LIKE '%:client'",
     "DELETE FROM deliveries WHERE provider_id = $1",
     "DELETE FROM api_tokens WHERE provider_id = $1",
 ];
@@ -111,7 +114,11 @@ impl Database {
                     now
                 );
             }
-            sqlx::query("DELETE FROM bookings WHERE provider_id = $1 AND starts_at <= $2")
+            // One of which an event is still to be removed goes with the provider.
+            sqlx::query(
+                "DELETE FROM bookings WHERE provider_id = $1 AND starts_at <= $2 AND NOT EXISTS (
+                    SELECT 1 FROM calendar_exported_bookings x WHERE x.booking_id = bookings.id AND x.gone_at IS NULL)",
+            )
                 .bind(provider.0)
                 .bind(now)
                 .execute(&mut *conn)

@@ -61,6 +61,7 @@ struct Head {
     time_zone: String,
     locale: String,
     receiving: Option<String>,
+    receiving_gone: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -74,6 +75,8 @@ struct WrittenRow {
     fingerprint: Option<String>,
     starts_at: Option<DateTime<Utc>>,
     ends_at: Option<DateTime<Utc>>,
+    trying_starts_at: Option<DateTime<Utc>>,
+    trying_ends_at: Option<DateTime<Utc>>,
     overwrite: Option<String>,
     retired: bool,
     gone: bool,
@@ -198,6 +201,7 @@ impl Database {
             event_id: row.event_id,
             fingerprint: row.fingerprint,
             times: interval(row.starts_at, row.ends_at),
+            tried: interval(row.trying_starts_at, row.trying_ends_at),
             overwrite: row.overwrite,
             retired: row.retired,
             gone: row.gone,
@@ -216,9 +220,9 @@ impl Database {
         let read: Option<ExportFacts> = read!(self, |conn| {
             let head: Option<Head> = sqlx::query_as(
                 "SELECT n.status, n.exports_wanted, n.exports_done, p.time_zone, p.locale,
-                            (SELECT c.external_id FROM calendars c WHERE c.connection_id = n.id AND c.receives
-                             AND c.gone_at IS NULL) AS receiving
+                            c.external_id AS receiving, c.gone_at IS NOT NULL AS receiving_gone
                      FROM calendar_connections n JOIN providers p ON p.id = n.provider_id
+                     LEFT JOIN calendars c ON c.connection_id = n.id AND c.receives
                      WHERE n.id = $1 AND n.epoch = $2",
             )
             .bind(lease.connection.0)
@@ -232,7 +236,7 @@ impl Database {
             let wanted: Vec<WantedRow> = sqlx::query_as(concat!(
                     "SELECT ",
                     booking_columns!(),
-                    ", s.address FROM bookings b JOIN services s ON s.id = b.service_id
+                    ", b.address FROM bookings b
                      WHERE b.provider_id = $1 AND b.ends_at > $2 AND b.status = 'confirmed' ORDER BY b.starts_at, b.id"
                 ))
                 .bind(lease.provider.0)
@@ -242,9 +246,10 @@ impl Database {
             // Of what is over and stands as it should, nothing is ever to be done.
             let written: Vec<WrittenRow> = sqlx::query_as(
                     "SELECT x.booking_id, x.generation, x.name, x.calendar_external_id, x.event_id, x.content,
-                            x.fingerprint, x.starts_at, x.ends_at, x.overwrite, x.retired_at IS NOT NULL AS retired,
+                            x.fingerprint, x.starts_at, x.ends_at, x.trying_starts_at, x.trying_ends_at, x.overwrite,
+                            x.retired_at IS NOT NULL AS retired,
                             x.gone_at IS NOT NULL AS gone, x.error IS NOT NULL AS failed,
-                            b.status = 'confirmed' AND b.ends_at <= $2 AS past,
+                            b.status = 'confirmed' AND (b.ends_at <= $2 OR $3 AND b.starts_at <= $2) AS past,
                             b.status = 'confirmed' AND EXISTS (
                                 SELECT 1 FROM calendar_exported_bookings y
                                 JOIN calendar_connections m ON m.id = y.connection_id
@@ -266,6 +271,8 @@ impl Database {
                 )
                 .bind(lease.connection.0)
                 .bind(now)
+                // What has begun is no longer to come.
+                .bind(head.status == "disconnecting")
                 .fetch_all(&mut *conn)
                 .await?;
             let elsewhere = sqlx::query_as(
@@ -292,6 +299,7 @@ impl Database {
             installation: self.installation,
             wanted: head.exports_wanted,
             receiving: head.receiving,
+            receiving_gone: head.receiving_gone,
             zone: head
                 .time_zone
                 .parse()
@@ -366,7 +374,7 @@ impl Database {
             sqlx::query(
                 "UPDATE calendar_exported_bookings SET event_id = $4, ical_uid = $5, content = $6, fingerprint = $7,
                         starts_at = $8, ends_at = $9, written_at = $10, overwrite = NULL, gone_at = NULL, error = NULL,
-                        failing_since = NULL
+                        failing_since = NULL, trying_starts_at = NULL, trying_ends_at = NULL
                  WHERE connection_id = $1 AND booking_id = $2 AND generation = $3",
             )
             .bind(lease.connection.0)
@@ -383,6 +391,24 @@ impl Database {
             .await?;
             observe!(self, conn, lease, key, event);
             record_changes!(self, conn, lease, exported, changes, now);
+            Ok(())
+        })
+    }
+
+    pub(crate) async fn write_attempt(&self, lease: &Lease, key: ExportKey, to: Interval) -> StoreResult<()> {
+        write!(self, |conn| {
+            check_lease!(self, conn, lease);
+            sqlx::query(
+                "UPDATE calendar_exported_bookings SET trying_starts_at = $4, trying_ends_at = $5
+                 WHERE connection_id = $1 AND booking_id = $2 AND generation = $3",
+            )
+            .bind(lease.connection.0)
+            .bind(key.booking.0)
+            .bind(key.generation)
+            .bind(to.start)
+            .bind(to.end)
+            .execute(&mut *conn)
+            .await?;
             Ok(())
         })
     }
@@ -494,13 +520,14 @@ impl Database {
             .await?;
             if let Some(account) = account {
                 // Once for as long as anything fails: the connection's first failure names it.
-                let since: DateTime<Utc> = sqlx::query_scalar(
+                let since: Option<DateTime<Utc>> = sqlx::query_scalar(
                     "SELECT MIN(failing_since) FROM calendar_exported_bookings
                      WHERE connection_id = $1 AND failing_since IS NOT NULL",
                 )
                 .bind(lease.connection.0)
                 .fetch_one(&mut *conn)
                 .await?;
+                let since = since.unwrap_or(now);
                 let cause = format!("exports_failing:{}:{}", lease.connection, since.timestamp_micros());
                 let notice = Notice::ExportsFailing { platform: lease.platform, account: account.clone() };
                 tell!(self, conn, lease.provider, Some(lease.connection), &cause, &notice, now);

@@ -68,7 +68,7 @@ impl Database {
             for advance in &report.advances {
                 sqlx::query(
                     "UPDATE calendars SET cursor = $3, synced_at = $4
-                     WHERE id = $1 AND connection_id = $5 AND cursor = $2 AND selected",
+                     WHERE id = $1 AND connection_id = $5 AND cursor = $2 AND (selected OR receives)",
                 )
                 .bind(advance.calendar.0)
                 .bind(&advance.from)

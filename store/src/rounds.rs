@@ -520,6 +520,10 @@ impl RoundStore for Database {
         self.write_intent(lease, key, calendar, name, id, content).await
     }
 
+    async fn begin_move(&self, lease: &Lease, key: ExportKey, to: Interval) -> StoreResult<()> {
+        self.write_attempt(lease, key, to).await
+    }
+
     async fn record_export(
         &self,
         lease: &Lease,

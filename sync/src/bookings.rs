@@ -278,7 +278,7 @@ impl Bookings {
         }
         let certainty = self.listen(booking.provider).await?;
         let done = self.store.book(&booking, certainty, self.clock.now()).await?;
-        self.wake.notify_one();
+        self.ring();
         Ok(done)
     }
 
@@ -297,13 +297,19 @@ impl Bookings {
         };
         let now = self.clock.now();
         let done = self.store.change(provider, booking, revision, change, actor, certainty, now).await?;
-        self.wake.notify_one();
+        self.ring();
         Ok(done)
     }
 
     /// The booking that a private link opens, until the appointment is over.
     pub async fn by_link(&self, link: &str) -> StoreResult<Option<Booking>> {
         self.store.by_link(link, self.clock.now()).await
+    }
+
+    /// To who waits, and to who is about to.
+    fn ring(&self) {
+        self.wake.notify_waiters();
+        self.wake.notify_one();
     }
 
     /// Gives the provider's calendars a moment to say what is new, holding nothing meanwhile.
@@ -316,7 +322,7 @@ impl Bookings {
             // What the others say counts all the same.
             Staleness::PartlyWoken => (Some(asked_at), Certainty::Stale),
         };
-        self.wake.notify_one();
+        self.ring();
         let patience = TimeDelta::from_std(PATIENCE).unwrap_or(FRESH);
         while self.clock.now() < asked_at + patience {
             if self.store.heard_since(provider, asked_at - FRESH, some).await? {

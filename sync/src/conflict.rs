@@ -96,6 +96,8 @@ pub struct Exported {
     pub generation: i64,
     /// When we last wrote that it is.
     pub written: Option<Interval>,
+    /// To when we were about to move it, without learning whether we did.
+    pub tried: Option<Interval>,
     /// The revision of it that the provider lets us overwrite.
     pub overwrite: Option<String>,
     /// Reading it showed that it is gone.
@@ -198,7 +200,13 @@ fn of_export(event: &Exported, desired: Interval, zone: Tz) -> Option<Found> {
         }),
         None => None,
         Some(seen) => {
-            let moved = divergence(event.written, desired, Some(seen), event.overwrite.as_deref(), zone)?;
+            let moved = divergence(
+                [event.written, event.tried],
+                desired,
+                Some(seen),
+                event.overwrite.as_deref(),
+                zone,
+            )?;
             Some(Found {
                 kind: Kind::ExportMoved,
                 booking,
@@ -269,14 +277,15 @@ pub struct Seen<'a> {
 
 /// Whether, and how, the times of an event of ours are another's doing. `None`: they are ours to write.
 ///
-/// - `written`: when we last wrote that it is; `None`: it is not known that we wrote it.
+/// - `written`: when we last wrote that it is (`None`: it is not known that we wrote it), and to when we were about to
+///   move it, without learning whether we did.
 /// - `desired`: when the booking is.
 /// - `seen`: what its calendar says of it; `None`: nothing yet, or that it is gone, which is another matter.
 /// - `overwrite`: the revision of it that the provider lets us overwrite.
 ///
 /// Only times count: what else the provider changes is theirs.
 pub fn divergence(
-    written: Option<Interval>,
+    [written, tried]: [Option<Interval>; 2],
     desired: Interval,
     seen: Option<Seen<'_>>,
     overwrite: Option<&str>,
@@ -300,7 +309,7 @@ pub fn divergence(
         }
         Span::Timed { start, end } => Moved { interval: Interval::new(start, end), all_day: false, repeats },
     };
-    let agreed = moved.interval == written || moved.interval == desired;
+    let agreed = moved.interval == written || Some(moved.interval) == tried || moved.interval == desired;
     if agreed && !moved.all_day && !moved.repeats { None } else { Some(moved) }
 }
 

@@ -181,6 +181,8 @@ pub struct Written {
     pub fingerprint: Option<String>,
     /// When we last wrote that it is.
     pub times: Option<Interval>,
+    /// To when we were about to move it, and did not learn whether we did.
+    pub tried: Option<Interval>,
     /// The revision that the provider lets us overwrite.
     pub overwrite: Option<String>,
     /// Another event takes its place.
@@ -311,7 +313,9 @@ fn bring_in_line(row: &Written, content: &Content, zone: Tz) -> Option<Operation
         let (name, event_id) = (row.name.clone(), row.event_id.clone());
         return Some(Operation::Look { key, name, event_id });
     };
-    if divergence(row.times, content.interval(), row.seen(), row.overwrite.as_deref(), zone).is_some() {
+    if divergence([row.times, row.tried], content.interval(), row.seen(), row.overwrite.as_deref(), zone)
+        .is_some()
+    {
         // Moved by hand: a conflict.
         return None;
     }

@@ -170,6 +170,8 @@ pub struct ExportInput {
     pub wanted: i64,
     /// The platform's id of the calendar that receives bookings.
     pub receiving: Option<String>,
+    /// The platform no longer lists it.
+    pub receiving_gone: bool,
     pub zone: Tz,
     pub locale: Locale,
     /// Confirmed, and not over; with the address of the service, if it is at the provider's.
@@ -322,6 +324,9 @@ pub trait RoundStore: Send + Sync {
         id: Option<&str>,
         content: &Content,
     ) -> StoreResult<Content>;
+
+    /// Notes to when an event is about to be moved, before it is: whatever becomes of the answer, that time is ours.
+    async fn begin_move(&self, lease: &Lease, key: ExportKey, to: Interval) -> StoreResult<()>;
 
     /// What was written, and the event as the platform answered with it.
     async fn record_export(

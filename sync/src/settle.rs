@@ -121,7 +121,15 @@ pub async fn settle(
             };
             store.intend(provider, conflict, Some(resolution)).await?;
             let changed =
-                bookings.change(provider, is.booking, Some(seen.booking), &change, Actor::Provider).await?;
+                bookings.change(provider, is.booking, Some(seen.booking), &change, Actor::Provider).await;
+            let changed = match changed {
+                Ok(changed) => changed,
+                Err(error) => {
+                    // Nothing is known to have been decided.
+                    store.intend(provider, conflict, None).await?;
+                    return Err(error);
+                }
+            };
             match changed {
                 Ok(_) => {
                     store.applied(provider, conflict, now).await?;

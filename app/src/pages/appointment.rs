@@ -64,10 +64,7 @@ pub async fn find(visit: &Visit, token: &str) -> Result<Found, PageError> {
     let Some(provider) = db.provider(booking.provider).await? else { return Ok(Found::Unknown) };
     let address = match booking.place {
         Place::Client => booking.client.as_ref().map(|client| client.address.clone()).unwrap_or_default(),
-        Place::Provider => {
-            let service = db.service(booking.provider, booking.service).await?;
-            service.map(|service| service.terms.address).unwrap_or_default()
-        }
+        Place::Provider => db.booking_address(booking.provider, booking.id).await?.unwrap_or_default(),
         Place::Remote => String::new(),
     };
     Ok(Found::Appointment(Box::new(Appointment { token: token.to_owned(), booking, provider, address })))

@@ -79,13 +79,16 @@ fn screen(here: &Here, id: Option<EnteredId>, typed: &Typed, wrong: Option<&Wron
     };
     let hours = format::elided(lang, &text!(lang, unavailable.times_hint, city = here.city(here.zone())));
     let options = Repeat::ALL.map(|repeat| (repeat.code().to_owned(), repeat_words(here, repeat)));
+    let comes_back = typed.get("repeat") != Repeat::Never.code();
+    let remove =
+        if comes_back { text!(lang, unavailable.remove_all) } else { text!(lang, unavailable.remove) };
     let removal = id.map(|id| {
         view! {
             <section class="card narrow">
                 <div class="body">
                     {action_form!(RemoveEntered, view! {
                         {hidden("entered", id)}
-                        <button class="btn quiet bad">{text!(lang, unavailable.remove_all)}</button>
+                        <button class="btn quiet bad">{remove.clone()}</button>
                     })}
                 </div>
             </section>

@@ -422,6 +422,8 @@ pub(crate) async fn change(
     if revision.is_some_and(|revision| revision != booking.revision) {
         return Err(refused(&Refusal::Changed));
     }
+    // What is left out stays as it was read: what changes meanwhile is not written over.
+    revision = revision.or(body.client.is_some().then_some(booking.revision));
     let mut changes = Vec::new();
     if let Some(Instant(start)) = body.start {
         changes.push(Change::Move { start, rules: Rules::Offered });

@@ -168,10 +168,10 @@ fn to_client(mail: &BookingMail, lang: Lang) -> (&'static str, String) {
             ("Appointment confirmed", format!("{provider} has confirmed your appointment."))
         }
         (ChangeKind::Moved, Lang::fr) => {
-            let who = if theirs {
-                "Votre rendez-vous est déplacé".to_owned()
-            } else {
+            let who = if mail.actor == Actor::Provider {
                 format!("{provider} a déplacé votre rendez-vous")
+            } else {
+                "Votre rendez-vous est déplacé".to_owned()
             };
             let waits =
                 if pending { format!(" {provider} doit encore confirmer ce moment.") } else { String::new() };
@@ -181,10 +181,10 @@ fn to_client(mail: &BookingMail, lang: Lang) -> (&'static str, String) {
             )
         }
         (ChangeKind::Moved, Lang::en) => {
-            let who = if theirs {
-                "Your appointment has been moved".to_owned()
-            } else {
+            let who = if mail.actor == Actor::Provider {
                 format!("{provider} has moved your appointment")
+            } else {
+                "Your appointment has been moved".to_owned()
             };
             let waits =
                 if pending { format!(" {provider} still has to confirm this time.") } else { String::new() };

@@ -87,7 +87,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
             format!("Des réservations n’arrivent pas dans {}", platform_name(*platform)),
             format!(
                 "Simone n’arrive pas à inscrire toutes vos réservations dans le calendrier de {account}. Elles restent \
-                 valables et vos créneaux restent pris ; Simone réessaie de lui-même.\n\n\
+                 valables et vos créneaux restent pris ; Simone réessaie d’elle-même.\n\n\
                  Pour voir ce qui bloque, ou choisir un autre calendrier :\n\n{settings}"
             ),
         ),

@@ -207,7 +207,7 @@ async fn time_is_blocked_by_hand_once_or_again_and_again() {
         assert_eq!(stage.database.blocks(CAMILLE).await.len(), 2);
 
         let page = stage.browser.open(&edit).await;
-        stage.browser.press(&page, "Retirer toutes les fois").await.says("Le blocage est retiré");
+        stage.browser.press(&page, "Retirer toutes les répétitions").await.says("Le blocage est retiré");
         stage.settled().await;
         assert_eq!(stage.database.blocks(CAMILLE).await, []);
         assert_eq!(stage.browser.open(&edit).await.status, StatusCode::NOT_FOUND);

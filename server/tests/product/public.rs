@@ -179,14 +179,14 @@ async fn what_cannot_be_booked_is_refused_and_what_was_typed_stays() {
         let page = choose(&mut marie, &offered.path(), soon(14)).await;
         let moments = [
             (written(now() - TimeDelta::days(2)), "Ce moment est passé"),
-            (written(now() + TimeDelta::minutes(5)), "C’est trop tôt pour être réservé"),
+            (written(now() + TimeDelta::minutes(5)), "Ce moment est trop proche"),
             (written(soon(7)), "Ce moment n’est pas proposé"),
             (written(soon(22)), "Ce moment n’est pas proposé"),
             // The hour would end after the day's work.
             (written(soon(19) + TimeDelta::minutes(30)), "Ce moment n’est pas proposé"),
             (written(soon(14) + TimeDelta::seconds(1)), "Ce moment n’est pas proposé"),
-            (written(now() + TimeDelta::days(120)), "C’est trop loin"),
-            ("9999-12-31T23:59:59Z".to_owned(), "C’est trop loin"),
+            (written(now() + TimeDelta::days(120)), "Cette date est trop lointaine"),
+            ("9999-12-31T23:59:59Z".to_owned(), "Cette date est trop lointaine"),
             ("-262143-01-01T00:00:00Z".to_owned(), "Il manque l’heure"),
             ("demain".to_owned(), "Il manque l’heure"),
             (String::new(), "Il manque l’heure"),

@@ -141,6 +141,21 @@ impl Database {
         .await?))
     }
 
+    /// Where an appointment at the provider's place is, as it was agreed.
+    pub async fn booking_address(
+        &self,
+        provider: ProviderId,
+        booking: BookingId,
+    ) -> StoreResult<Option<String>> {
+        read!(self, |conn| Ok(sqlx::query_scalar(
+            "SELECT address FROM bookings WHERE id = $1 AND provider_id = $2"
+        )
+        .bind(booking.0)
+        .bind(provider.0)
+        .fetch_optional(&mut *conn)
+        .await?))
+    }
+
     pub async fn booking(
         &self,
         provider: ProviderId,

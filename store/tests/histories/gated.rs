@@ -91,6 +91,10 @@ impl RoundStore for GatedStore {
         self.through("begin_export", call).await
     }
 
+    async fn begin_move(&self, lease: &Lease, key: ExportKey, to: Interval) -> StoreResult<()> {
+        self.through("begin_move", self.database.begin_move(lease, key, to)).await
+    }
+
     async fn record_export(
         &self,
         lease: &Lease,

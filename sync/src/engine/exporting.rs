@@ -28,6 +28,9 @@ impl Engine {
         let mut changed = false;
         for pass in 0..PASSES {
             let Some(input) = self.store.export_input(&round.lease, self.clock.now()).await? else { break };
+            if input.receiving_gone {
+                round.unseen.extend(input.receiving.clone());
+            }
             let contents: Vec<_> = input
                 .bookings
                 .iter()
@@ -85,6 +88,13 @@ impl Engine {
             };
             let unseen = calendar.is_some_and(|calendar| round.unseen.contains(calendar));
             let done = if unseen {
+                if let (Operation::Create { key, content }, Some(calendar)) = (&operation, calendar) {
+                    // So that there is something of which to say that it failed.
+                    let marker = Marker::new(input.installation, key.booking, key.generation);
+                    let id = round.platform.event_id(&marker.name);
+                    let (lease, name) = (&round.lease, &marker.name);
+                    self.store.begin_export(lease, *key, calendar, name, id.as_deref(), content).await?;
+                }
                 // That an event is not found there does not mean that it is gone.
                 Ok(Met::Failed("not_found"))
             } else {
@@ -207,6 +217,9 @@ impl Engine {
         content: &Content,
     ) -> Result<Met, Stop> {
         let platform = round.platform;
+        if patch.times.is_some() {
+            self.store.begin_move(&round.lease, row.key, content.interval()).await?;
+        }
         let answer = self
             .ask(round, |token| {
                 let (calendar, event_id) = (row.calendar.clone(), event_id.to_owned());
