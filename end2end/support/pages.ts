@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { type BrowserContext, expect, type Page } from '@playwright/test';
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 
 const WCAG_AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
@@ -10,6 +10,8 @@ export function expectAccessible(page: Page): Promise<void> {
 
 /** The same in light and in dark: of all rules only that of contrasts depends on it. */
 export async function expectAccessibleLightAndDark(page: Page): Promise<void> {
+  // Axe is a script itself.
+  if (test.info().project.use.javaScriptEnabled === false) return;
   await page.emulateMedia({ colorScheme: 'light' });
   await expectAccessible(page);
   await page.emulateMedia({ colorScheme: 'dark' });

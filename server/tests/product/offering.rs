@@ -190,7 +190,7 @@ async fn time_is_blocked_by_hand_once_or_again_and_again() {
         let path = link.first().and_then(|link| link.attribute("href")).expect("its page").to_owned();
         let reason = stage.browser.open(&path).await;
         reason.says("Vous avez bloqué ce moment à la main.");
-        reason.says("Il se répète");
+        reason.says("l’une de ses répétitions");
         stage.browser.press(&reason, "Retirer cette fois seulement").await.says("Le blocage est retiré");
         stage.settled().await;
         assert!(!stage.day(tuesday).await.contains("Déjeuner"));

@@ -106,7 +106,7 @@ fn reads_a_series_as_google_records_it() {
                 link: Some("https://www.google.com/calendar/event?eid=NGsz".to_owned()),
             },
             updated: Some(at("2025-03-23T12:18:43.196Z")),
-            ical_uid: None,
+            ical_uid: Some("4k3h1bqn0pmn2qmvc7m0b6ip2q@google.com".to_owned()),
             marker: None,
         }
     );
