@@ -20,16 +20,10 @@ struct CalendarRow {
     time_zone: Option<String>,
     is_primary: bool,
     selected: bool,
-    receives: bool,
     gone_at: Option<DateTime<Utc>>,
 }
 
 impl CalendarRow {
-    /// It is of use to the provider, listed or not.
-    const fn stays(&self) -> bool {
-        self.selected || self.receives
-    }
-
     fn is_as_listed(&self, remote: &RemoteCalendar) -> bool {
         self.gone_at.is_none()
             && self.name == remote.name
@@ -41,13 +35,13 @@ impl CalendarRow {
 }
 
 const CALENDARS: &str =
-    "SELECT id, external_id, name, color, access, time_zone, is_primary, selected, receives, gone_at
+    "SELECT id, external_id, name, color, access, time_zone, is_primary, selected, gone_at
                          FROM calendars WHERE connection_id = $1";
 
 /// Whether the stored calendars say what the list says. One that is gone and blocks nothing is to leave.
 fn is_as_listed(rows: &[CalendarRow], listed: &[&RemoteCalendar]) -> bool {
     let known: HashMap<&str, &CalendarRow> = rows.iter().map(|row| (row.external_id.as_str(), row)).collect();
-    rows.iter().all(|row| row.gone_at.is_none() || row.stays())
+    rows.iter().all(|row| row.gone_at.is_none() || row.selected)
         && listed.len() == rows.iter().filter(|row| row.gone_at.is_none()).count()
         && listed
             .iter()
@@ -109,10 +103,10 @@ impl Database {
                 }
                 for row in known.values().filter(|row| !seen.contains(&row.external_id)) {
                     // What blocks something stays until the provider says so; the rest just leaves the list.
-                    let sql = if row.stays() {
+                    let sql = if row.selected {
                         "UPDATE calendars SET gone_at = COALESCE(gone_at, $2) WHERE id = $1"
                     } else {
-                        "DELETE FROM calendars WHERE id = $1 AND created_at <= $2 AND NOT selected AND NOT receives"
+                        "DELETE FROM calendars WHERE id = $1 AND created_at <= $2 AND NOT selected"
                     };
                     sqlx::query(sql).bind(row.id).bind(now).execute(&mut *conn).await?;
                 }

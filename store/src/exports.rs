@@ -61,7 +61,6 @@ struct Head {
     time_zone: String,
     locale: String,
     receiving: Option<String>,
-    receiving_gone: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -220,9 +219,9 @@ impl Database {
         let read: Option<ExportFacts> = read!(self, |conn| {
             let head: Option<Head> = sqlx::query_as(
                 "SELECT n.status, n.exports_wanted, n.exports_done, p.time_zone, p.locale,
-                            c.external_id AS receiving, c.gone_at IS NOT NULL AS receiving_gone
+                            c.external_id AS receiving
                      FROM calendar_connections n JOIN providers p ON p.id = n.provider_id
-                     LEFT JOIN calendars c ON c.connection_id = n.id AND c.receives
+                     LEFT JOIN calendars c ON c.connection_id = n.id AND c.receives AND c.gone_at IS NULL
                      WHERE n.id = $1 AND n.epoch = $2",
             )
             .bind(lease.connection.0)
@@ -299,7 +298,6 @@ impl Database {
             installation: self.installation,
             wanted: head.exports_wanted,
             receiving: head.receiving,
-            receiving_gone: head.receiving_gone,
             zone: head
                 .time_zone
                 .parse()

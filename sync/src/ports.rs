@@ -170,8 +170,6 @@ pub struct ExportInput {
     pub wanted: i64,
     /// The platform's id of the calendar that receives bookings.
     pub receiving: Option<String>,
-    /// The platform no longer lists it.
-    pub receiving_gone: bool,
     pub zone: Tz,
     pub locale: Locale,
     /// Confirmed, and not over; with the address of the service, if it is at the provider's.

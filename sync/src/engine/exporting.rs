@@ -28,9 +28,6 @@ impl Engine {
         let mut changed = false;
         for pass in 0..PASSES {
             let Some(input) = self.store.export_input(&round.lease, self.clock.now()).await? else { break };
-            if input.receiving_gone {
-                round.unseen.extend(input.receiving.clone());
-            }
             let contents: Vec<_> = input
                 .bookings
                 .iter()
