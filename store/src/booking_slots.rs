@@ -35,9 +35,27 @@ impl TakenRow {
     }
 }
 
-/// What takes time within an interval: what blocks, and bookings with their buffers, but for one.
+/// What takes time within an interval: what blocks, and bookings with their buffers, but for one. `offered`: to clients,
+/// to whom nothing is offered of which a calendar that blocks has not been heard.
 macro_rules! busy {
-    ($conn:ident, $provider:expr, $within:expr, $except:expr) => {{
+    ($conn:ident, $provider:expr, $within:expr, $except:expr, offered) => {{
+        let within: Interval = $within;
+        let covered: Option<DateTime<Utc>> = sqlx::query_scalar(
+            "SELECT MIN(c.covered_until) FROM calendars c JOIN calendar_connections k ON k.id = c.connection_id
+             WHERE c.provider_id = $1 AND c.selected AND k.status IN ('connected', 'needs_reconnect')",
+        )
+        .bind($provider.0)
+        .fetch_one(&mut *$conn)
+        .await?;
+        let unheard = covered.filter(|at| *at < within.end).map(|at| Interval::new(at.max(within.start), within.end));
+        let mut taken: Vec<Interval> = busy!(@taken $conn, $provider, within, $except);
+        taken.extend(unheard);
+        taken.into_iter().collect::<Busy>()
+    }};
+    ($conn:ident, $provider:expr, $within:expr, $except:expr) => {
+        busy!(@taken $conn, $provider, $within, $except).into_iter().collect::<Busy>()
+    };
+    (@taken $conn:ident, $provider:expr, $within:expr, $except:expr) => {{
         let within: Interval = $within;
         let mut taken: Vec<(DateTime<Utc>, DateTime<Utc>)> = sqlx::query_as(
             "SELECT starts_at, ends_at FROM unavailabilities
@@ -50,7 +68,7 @@ macro_rules! busy {
         .await?;
         let rows: Vec<TakenRow> = booked!($conn, $provider, within, $except);
         taken.extend(rows.iter().map(TakenRow::with_buffers));
-        taken.into_iter().map(|(start, end)| Interval::new(start, end)).collect::<Busy>()
+        taken.into_iter().map(|(start, end)| Interval::new(start, end)).collect::<Vec<Interval>>()
     }};
 }
 
@@ -114,7 +132,10 @@ macro_rules! decided {
         if rules == Rules::Offered && not_ready!($conn, $provider) {
             return Ok(Attempt::Refused(Refusal::NotReady));
         }
-        let busy = busy!($conn, $provider, footprint.around(appointment), $except);
+        let busy = match rules {
+            Rules::Offered => busy!($conn, $provider, footprint.around(appointment), $except, offered),
+            Rules::Free | Rules::Applied => busy!($conn, $provider, footprint.around(appointment), $except),
+        };
         situation.busy = &busy;
         if let Err(refused) = decide(&situation, footprint, start, rules, $except) {
             return Ok(refused);

@@ -88,7 +88,7 @@ impl Database {
             let days = (window.start.date_naive() - Days::new(2), window.end.date_naive() + Days::new(2));
             let read: Option<_> = read!(self, |conn| {
                 let Some((hours, zone)) = hours_of!(conn, provider, days.0, days.1) else { return Ok(None) };
-                Ok(Some((hours, zone, busy!(conn, provider, footprint.around(window), except))))
+                Ok(Some((hours, zone, busy!(conn, provider, footprint.around(window), except, offered))))
             })?;
             let Some((hours, zone, busy)) = read else { break };
             slots = Situation { hours: &hours, busy: &busy, zone, now }.nearest(footprint, start, reach);
@@ -205,7 +205,7 @@ impl BookingStore for Database {
                 return Ok(Some(None));
             }
             let reach = Interval::new(window.start, window.end + footprint.duration);
-            let busy = busy!(conn, provider, footprint.around(reach), None);
+            let busy = busy!(conn, provider, footprint.around(reach), None, offered);
             Ok(Some(Some((hours, zone, busy))))
         })?;
         let Some(known) = known else { return Ok(Err(Refusal::UnknownProvider)) };

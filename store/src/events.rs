@@ -74,6 +74,7 @@ struct KnownRow {
     revision: String,
     stand_in: bool,
     held: bool,
+    over_at: Option<DateTime<Utc>>,
 }
 
 impl Database {
@@ -94,7 +95,7 @@ impl Database {
         ids: Option<&[String]>,
     ) -> StoreResult<HashMap<String, KnownEvent>> {
         const COLUMNS: &str = "SELECT external_id, master_id, original_start, revision, stand_in,
-                                      held_at IS NOT NULL AS held
+                                      held_at IS NOT NULL AS held, over_at
                                FROM calendar_sync_events WHERE calendar_id = ";
         let rows: Vec<KnownRow> = read!(self, |conn| {
             let mut rows = Vec::new();
@@ -142,6 +143,7 @@ impl Database {
                     exception,
                     stand_in: row.stand_in,
                     held: row.held,
+                    over_at: row.over_at,
                 };
                 Ok((row.external_id, known))
             })
@@ -232,12 +234,13 @@ impl Database {
             }
             sqlx::query(
                 "UPDATE calendars SET cursor = $2, synced_at = $3, last_error = NULL,
-                        time_zone = COALESCE($4, time_zone) WHERE id = $1",
+                        time_zone = COALESCE($4, time_zone), covered_until = $5 WHERE id = $1",
             )
             .bind(plan.calendar.0)
             .bind(&plan.cursor)
             .bind(now)
             .bind(&plan.zone)
+            .bind(plan.covers)
             .execute(&mut *conn)
             .await?;
             if plan.changes_facts() {

@@ -159,9 +159,7 @@ macro_rules! exports_moved {
 impl Database {
     /// The name of an event's marker, if it names this very event, and the booking, if it is of this installation.
     pub(crate) fn marker_of<'a>(&self, event: &'a ObservedEvent) -> (Option<BookingId>, Option<&'a str>) {
-        let Some(marker) = event.marker.as_ref().filter(|marker| marker.name == event.id) else {
-            return (None, None);
-        };
+        let Some(marker) = event.marker.as_ref() else { return (None, None) };
         let booking = (marker.installation == self.installation).then_some(marker.booking);
         (booking, Some(marker.name.as_str()))
     }

@@ -124,6 +124,9 @@ impl Database {
     }
 }
 
+/// The advisory lock of PostgreSQL under which leases are taken.
+const LEASING: i64 = 0x5349_4d4f_4e45;
+
 /// A connection and one of its selected calendars, if there is any.
 #[derive(sqlx::FromRow)]
 struct InputRow {
@@ -189,6 +192,11 @@ impl RoundStore for Database {
                             UNION SELECT id FROM calendar_connections
                             WHERE status = 'disconnecting' AND disconnect_requested_at <= $4)
                           AND (c.leased_until IS NULL OR c.leased_until <= $1)
+                          AND NOT EXISTS (
+                            SELECT 1 FROM calendar_connections o
+                            WHERE o.platform = c.platform AND o.account_id = c.account_id AND o.id <> c.id
+                              AND (o.leased_until > $1 OR o.id < c.id AND o.status IN ('connected', 'disconnecting')
+                                   AND (o.next_sync_at <= $1 OR o.wanted > o.covered)))
                           AND (a.not_before IS NULL OR a.not_before <= $1
                                OR (c.status = 'disconnecting' AND c.disconnect_requested_at <= $4))
                         ORDER BY c.next_sync_at LIMIT $3 ",
@@ -201,13 +209,20 @@ impl RoundStore for Database {
             b"sqlite" => sql!(""),
             _ => sql!("FOR UPDATE OF c SKIP LOCKED"),
         };
-        let rows: Vec<(Uuid, Uuid, String, i64, i64)> = write_one!(self, |executor| sqlx::query_as(sql)
-            .bind(now)
-            .bind(until)
-            .bind(limit)
-            .bind(now - DISCONNECT_PATIENCE)
-            .fetch_all(executor)
-            .await)?;
+        let rows: Vec<(Uuid, Uuid, String, i64, i64)> = write!(self, |conn| {
+            if self.kind() != "sqlite" {
+                // One process at a time takes leases: of two connections to one mailbox, which two providers may share,
+                // only one is asked about at a time.
+                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LEASING).execute(&mut *conn).await?;
+            }
+            Ok(sqlx::query_as(sql)
+                .bind(now)
+                .bind(until)
+                .bind(limit)
+                .bind(now - DISCONNECT_PATIENCE)
+                .fetch_all(&mut *conn)
+                .await?)
+        })?;
         let lease = |(connection, provider, platform, epoch, wanted): (Uuid, Uuid, String, i64, i64)| {
             let Ok(platform) = platform.parse() else {
                 tracing::error!(%connection, "a connection is to a platform that this version does not know");

@@ -34,7 +34,7 @@ pub enum Because {
     WorkingLocation,
     /// Free: takes no time.
     Birthday,
-    /// Free: this occurrence of a series was cancelled.
+    /// Free: it was called off, or, of a series, this occurrence was.
     Cancelled,
     /// Free: it ends when it begins.
     NoTime,
@@ -110,9 +110,11 @@ impl Verdict {
 /// block free events": it overrules the owner's mark and nothing else. A declined invitation, a working
 /// location and a birthday take no time whatever they are marked as, so the switch leaves them free.
 ///
-/// A cancelled event has no span, so it never comes here.
+/// A cancelled occurrence has no span, so it never comes here.
 pub const fn verdict(marks: &Marks, block_free: bool) -> Verdict {
-    if marks.declined {
+    if marks.called_off {
+        Verdict::Free(Because::Cancelled)
+    } else if marks.declined {
         Verdict::Free(Because::Declined)
     } else if marks.working_location {
         Verdict::Free(Because::WorkingLocation)
@@ -174,6 +176,7 @@ mod tests {
         working_location: false,
         birthday: false,
         tentative: false,
+        called_off: false,
     };
 
     #[test]
@@ -188,6 +191,7 @@ mod tests {
             (Marks { declined: true, ..PLAIN }, Free(Declined), Free(Declined)),
             (Marks { working_location: true, ..PLAIN }, Free(WorkingLocation), Free(WorkingLocation)),
             (Marks { birthday: true, ..PLAIN }, Free(Birthday), Free(Birthday)),
+            (Marks { called_off: true, ..PLAIN }, Free(Cancelled), Free(Cancelled)),
         ] {
             assert_eq!(verdict(&marks, false), usual, "{marks:?}");
             assert_eq!(verdict(&marks, true), with_free, "{marks:?}");
@@ -196,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_matrix_of_all_marks_follows_the_design() {
-        for bits in 0..128_u8 {
+        for bits in 0..=255_u8 {
             let is = |bit: u8| bits & (1 << bit) != 0;
             let marks = Marks {
                 free: is(0),
@@ -205,10 +209,14 @@ mod tests {
                 working_location: is(3),
                 birthday: is(4),
                 tentative: is(5),
+                called_off: is(7),
             };
             let block_free = is(6);
-            let expected =
-                !marks.declined && !marks.working_location && !marks.birthday && (!marks.free || block_free);
+            let expected = !marks.called_off
+                && !marks.declined
+                && !marks.working_location
+                && !marks.birthday
+                && (!marks.free || block_free);
             assert_eq!(verdict(&marks, block_free).blocks(), expected, "{marks:?} {block_free}");
         }
     }

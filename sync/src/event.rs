@@ -111,6 +111,14 @@ impl Shape {
         }
     }
 
+    /// The slot of an exception.
+    pub const fn original_start(&self) -> Option<OriginalStart> {
+        match self {
+            Self::Exception { original_start, .. } => Some(*original_start),
+            Self::Single { .. } | Self::Master { .. } => None,
+        }
+    }
+
     /// When it is, if it happens once and at a time.
     pub const fn single(&self) -> Option<Interval> {
         match self {
@@ -142,6 +150,9 @@ pub struct Marks {
     /// Not certain yet (Google `status: tentative`).
     #[serde(skip_serializing_if = "is_false")]
     pub tentative: bool,
+    /// Its organizer called it off, and it still stands in the calendar (Graph `isCancelled`).
+    #[serde(skip_serializing_if = "is_false")]
+    pub called_off: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -179,7 +190,7 @@ pub struct ObservedEvent {
     pub updated: Option<DateTime<Utc>>,
     /// The iCalendar uid, by which another account may see the same event.
     pub ical_uid: Option<String>,
-    /// Our own marker, whosever it is.
+    /// Our own marker, whosever it is, if it names this very event: that of a copy made by hand names another one.
     pub marker: Option<Marker>,
 }
 

@@ -1,12 +1,13 @@
 //! From a change feed to rows: what to write, what to remove, and what to hold back.
 
-use crate::event::{Change, Details, Marks, ObservedEvent, Shape, Span};
+use crate::event::{Change, Details, Marks, ObservedEvent, OriginalStart, Shape, Span};
 use crate::log::{KEPT_ENTRIES, Kind, Noted};
 use crate::ports::KnownEvent;
 use crate::round::Advance;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use simone_booking::CalendarId;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use simone_booking::horizon::HORIZON_DAYS;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A loss of up to this many blocks is never held back.
 pub const BRAKE_BLOCKS: usize = 20;
@@ -23,8 +24,12 @@ pub struct Pull {
     /// A full listing: what it does not name is gone.
     pub complete: bool,
     pub changes: Vec<Change>,
+    /// Series of which all occurrences are among the changes.
+    pub whole: BTreeSet<String>,
     /// Where the next one begins.
     pub cursor: String,
+    /// Until when it tells of what is to come; `None`: without end.
+    pub covers: Option<DateTime<Utc>>,
     /// The calendar's zone, as the platform names it, where it is another than the stored one.
     pub zone: Option<String>,
 }
@@ -66,6 +71,8 @@ pub struct PullPlan {
     pub hold: Vec<String>,
     /// `None` as long as something is held: then the next pull lists in full and checks again.
     pub cursor: Option<String>,
+    /// Until when the answers behind that cursor tell of what is to come; `None`: without end.
+    pub covers: Option<DateTime<Utc>>,
     /// The calendar's zone, where it is another than the stored one.
     pub zone: Option<String>,
     pub counts: Counts,
@@ -143,6 +150,8 @@ impl Draft {
             .map(|(_, change)| change.id().to_owned())
             .collect();
 
+        let occurrences = Occurrences::new(&pull, known, &exceptions, &last, &gone);
+
         let mut draft = Self {
             plan: PullPlan {
                 calendar: pull.calendar,
@@ -151,6 +160,7 @@ impl Draft {
                 remove: Vec::new(),
                 hold: Vec::new(),
                 cursor: None,
+                covers: pull.covers,
                 zone: pull.zone,
                 counts: Counts::default(),
                 noted: Vec::new(),
@@ -160,11 +170,16 @@ impl Draft {
             next_cursor: pull.cursor,
             lost: HashMap::new(),
             still_held: known.values().any(|event| {
-                event.held && !last.contains_key(&event.id) && !is_replaced(event, complete, &last)
+                event.held
+                    && !last.contains_key(&event.id)
+                    && !is_replaced(event, complete, &last)
+                    && !occurrences.replace(event, &last)
             }),
         };
         let mut removed: HashSet<&str> = HashSet::new();
         let mut added: HashSet<String> = HashSet::new();
+        // Of series that are told by their occurrences: which were put and which are gone, that a person would miss.
+        let mut told: BTreeMap<String, (Vec<ObservedEvent>, Vec<String>)> = BTreeMap::new();
 
         for (index, change) in pull.changes.into_iter().enumerate() {
             if last.get(change.id()) != Some(&index) {
@@ -204,6 +219,13 @@ impl Draft {
                         {
                             continue;
                         }
+                        _ if event.shape.master().is_some_and(|master| occurrences.tell(master)) => {
+                            if let Shape::Exception { master, original_start, .. } = &event.shape
+                                && is_of_note(*original_start, now)
+                            {
+                                told.entry(master.clone()).or_default().0.push((*event).clone());
+                            }
+                        }
                         Some(_) => draft.plan.note(Kind::Changed, &event.id, Some(&event)),
                         None if event.shape.master().is_none() => {
                             draft.plan.note(Kind::Added, &event.id, Some(&event));
@@ -218,13 +240,32 @@ impl Draft {
                     draft.plan.upserts.push(*event);
                 }
                 Change::Gone { id } => {
-                    let Some(stored) = known.get(&id) else { continue };
+                    let Some(stored) = known.get(&id) else {
+                        // A series of which only occurrences are known.
+                        let rows = exceptions.get(id.as_str()).into_iter().flatten();
+                        let rows: Vec<String> =
+                            rows.filter(|row| !known[**row].held).map(|row| (*row).to_owned()).collect();
+                        if !rows.is_empty() {
+                            draft.lost.insert(id, rows);
+                        }
+                        continue;
+                    };
                     if stored.held {
                         draft.still_held = true;
                         continue;
                     }
                     match &stored.exception {
                         None => draft.lose(stored, &exceptions, known),
+                        Some((master, slot)) if occurrences.tell(master) => {
+                            if occurrences.remain(master) {
+                                removed.insert(&stored.id);
+                                if is_of_note(*slot, now) {
+                                    told.entry(master.clone()).or_default().1.push(id);
+                                }
+                            } else {
+                                draft.lost.entry(master.clone()).or_default().push(id);
+                            }
+                        }
                         // Only its id can be relied on, but we know which occurrence it stood in for.
                         Some((master, original_start)) if !gone.contains(master) => {
                             let cancelled = ObservedEvent {
@@ -251,11 +292,17 @@ impl Draft {
         }
 
         if complete {
-            for stored in known.values().filter(|event| event.held && is_replaced(event, complete, &last)) {
+            let replaced =
+                |event: &KnownEvent| is_replaced(event, complete, &last) || occurrences.replace(event, &last);
+            for stored in known.values().filter(|event| event.held && replaced(event)) {
                 removed.insert(&stored.id);
             }
             for stored in known.values().filter(|event| !event.held && !last.contains_key(&event.id)) {
                 match &stored.exception {
+                    // What is over may be left out of a listing.
+                    None if stored.over_at.is_some_and(|over_at| over_at < now) => {
+                        removed.insert(&stored.id);
+                    }
                     None => draft.lose(stored, &exceptions, known),
                     // A listing cannot contain the stand-ins of a rule that only we cannot read.
                     Some((master, _)) if last.contains_key(master) => {
@@ -265,16 +312,51 @@ impl Draft {
                     }
                     // Its series goes, or stays held, and takes it along.
                     Some((master, _)) if known.contains_key(master) => {}
+                    Some((master, slot)) if occurrences.remain(master) => {
+                        removed.insert(&stored.id);
+                        if is_of_note(*slot, now) {
+                            told.entry(master.clone()).or_default().1.push(stored.id.clone());
+                        }
+                    }
                     Some((master, _)) => {
                         draft.lost.entry(master.clone()).or_default().push(stored.id.clone());
                     }
                 }
             }
+        } else {
+            for (master, id) in occurrences.missing(&exceptions, &last) {
+                let stored = &known[id];
+                if !occurrences.remain(master) {
+                    if !stored.held {
+                        draft.lost.entry(master.to_owned()).or_default().push(id.to_owned());
+                    }
+                    continue;
+                }
+                removed.insert(&stored.id);
+                if stored.exception.as_ref().is_some_and(|(_, slot)| is_of_note(*slot, now)) {
+                    told.entry(master.to_owned()).or_default().1.push(id.to_owned());
+                }
+            }
+        }
+        for (master, (mut put, mut gone)) in told {
+            put.sort_by_key(|event| event.shape.original_start());
+            gone.sort_unstable();
+            match (put.first(), gone.first()) {
+                (Some(event), _) if exceptions.contains_key(master.as_str()) => {
+                    draft.plan.note(Kind::Changed, &event.id, Some(event));
+                }
+                (Some(event), _) => draft.plan.note(Kind::Added, &event.id, Some(event)),
+                (None, Some(id)) => draft.plan.note(Kind::Removed, id, None),
+                (None, None) => {}
+            }
         }
 
         let upserts = std::mem::take(&mut draft.plan.upserts);
         for event in &upserts {
-            let of_known_series = event.shape.master().is_some_and(|master| !added.contains(master));
+            let of_known_series = event
+                .shape
+                .master()
+                .is_some_and(|master| !added.contains(master) && !occurrences.tell(master));
             if of_known_series && !known.contains_key(&event.id) {
                 draft.plan.note(Kind::Changed, &event.id, Some(event));
             }
@@ -326,7 +408,12 @@ impl Draft {
         events.sort_unstable();
         let kind = if hold { Kind::Held } else { Kind::Removed };
         for event in &events {
-            self.plan.note(kind, event, None);
+            // A series that is told by its occurrences has no row of its own.
+            let rows = &self.lost[event];
+            let shown = if rows.contains(event) { Some(event) } else { rows.iter().min() };
+            if let Some(shown) = shown {
+                self.plan.note(kind, shown, None);
+            }
         }
         let mut rows: Vec<String> = self.lost.into_values().flatten().collect();
         // In a stable order, so that the same pull writes the same.
@@ -341,6 +428,103 @@ impl Draft {
         self.plan.cursor = (!hold && !self.still_held).then_some(self.next_cursor);
         self.plan
     }
+}
+
+/// Series of which a platform tells by their occurrences alone: it expands them for us.
+struct Occurrences {
+    /// All such series that the pull or what is known names.
+    of: HashSet<String>,
+    /// Those of which the pull tells all occurrences.
+    whole: BTreeSet<String>,
+    /// Those of which some occurrence is there after the pull.
+    remaining: HashSet<String>,
+    complete: bool,
+}
+
+impl Occurrences {
+    fn new(
+        pull: &Pull,
+        known: &HashMap<String, KnownEvent>,
+        exceptions: &HashMap<&str, Vec<&str>>,
+        last: &HashMap<String, usize>,
+        gone: &HashSet<String>,
+    ) -> Self {
+        let masters: HashSet<&str> = pull
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Present(event) if matches!(event.shape, Shape::Master { .. }) => {
+                    Some(event.id.as_str())
+                }
+                _ => None,
+            })
+            .collect();
+        let told = |master: &str| !known.contains_key(master) && !masters.contains(master);
+        let mut of: HashSet<String> = HashSet::new();
+        let mut remaining: HashSet<String> = HashSet::new();
+        for change in &pull.changes {
+            if let Change::Present(event) = change
+                && let Some(master) = event.shape.master()
+                && told(master)
+            {
+                of.insert(master.to_owned());
+                remaining.insert(master.to_owned());
+            }
+        }
+        for (master, rows) in exceptions {
+            if !told(master) {
+                continue;
+            }
+            of.insert((*master).to_owned());
+            let stays = |id: &&&str| !gone.contains(**id) && !last.contains_key(**id);
+            if !pull.complete && !pull.whole.contains(*master) && rows.iter().any(|id| stays(&id)) {
+                remaining.insert((*master).to_owned());
+            }
+        }
+        let whole = pull.whole.iter().filter(|master| told(master)).cloned().collect();
+        Self { of, whole, remaining, complete: pull.complete }
+    }
+
+    /// Whether the series has no row of its own.
+    fn tell(&self, master: &str) -> bool {
+        self.of.contains(master)
+    }
+
+    fn remain(&self, master: &str) -> bool {
+        self.remaining.contains(master)
+    }
+
+    /// Whether the pull leaves out an occurrence although it tells of its series.
+    fn replace(&self, event: &KnownEvent, last: &HashMap<String, usize>) -> bool {
+        event.exception.as_ref().is_some_and(|(master, _)| {
+            (self.complete || self.whole.contains(master))
+                && self.tell(master)
+                && self.remain(master)
+                && !last.contains_key(&event.id)
+        })
+    }
+
+    /// The occurrences that have gone without a word, with their series.
+    fn missing<'a>(
+        &'a self,
+        exceptions: &'a HashMap<&str, Vec<&'a str>>,
+        last: &'a HashMap<String, usize>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.whole.iter().flat_map(move |master| {
+            let rows = exceptions.get(master.as_str()).into_iter().flatten().copied();
+            rows.filter(|id| !last.contains_key(*id)).map(|id| (master.as_str(), id))
+        })
+    }
+}
+
+/// Whether people would miss an occurrence: it is not over, and not beyond the horizon, where a listing goes on a little
+/// further each day.
+fn is_of_note(slot: OriginalStart, now: DateTime<Utc>) -> bool {
+    let at = match slot {
+        OriginalStart::Date(date) => date.and_time(NaiveTime::MIN).and_utc(),
+        OriginalStart::Instant(at) => at,
+    };
+    (now - TimeDelta::days(1)..now + TimeDelta::days(HORIZON_DAYS as i64 + 2)).contains(&at)
 }
 
 /// An exception that a full listing leaves out although it names the series: its occurrence is as the rule says.

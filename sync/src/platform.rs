@@ -2,7 +2,7 @@
 //!
 //! The engine decides when to ask, how often to repeat and when to stop; an adapter only translates.
 
-use crate::event::{Change, ObservedEvent};
+use crate::event::Change;
 use crate::export::{Content, Marker, Patch};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -153,8 +153,13 @@ pub struct CalendarsPage {
 #[derive(Debug, Default)]
 pub struct ChangesPage {
     pub changes: Vec<Change>,
+    /// Series of which all occurrences inside the window are among the changes: one that is known and is not named has
+    /// gone without a word.
+    pub whole: Vec<String>,
     /// The calendar's zone, as the platform names it.
     pub zone: Option<String>,
+    /// Until when the feed tells of what is to come; `None`: without end.
+    pub covers: Option<DateTime<Utc>>,
     pub end: PageEnd,
 }
 
@@ -176,6 +181,32 @@ pub struct Position<'a> {
     /// `None`: a full listing.
     pub cursor: Option<&'a str>,
     pub page: Option<&'a str>,
+    /// What has to be told of, where a feed is bounded: a cursor that was opened on too little of it has expired.
+    pub window: Interval,
+}
+
+/// What is to be done with one event of ours.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// Read the event that was created under this name: by its id where it is known, else by the name itself. A deleted
+    /// one is [`Change::Gone`]; [`PlatformError::NotFound`]: there never was one, or the calendar is not there.
+    Read { calendar: String, name: String, event_id: Option<String> },
+    /// Create an event under the marker's name, without attendees and without a notice to anyone.
+    /// [`PlatformError::Exists`]: something stands, or stood, under that name.
+    Create { calendar: String, marker: Marker, content: Content },
+    /// Write those of our fields that are `Some`; everything else on the event stays as it is.
+    /// [`PlatformError::Changed`]: it no longer is at `revision` (of [`ObservedEvent`]).
+    Update { calendar: String, event_id: String, revision: String, patch: Patch },
+    /// Delete the event; at this revision, if one is given. [`PlatformError::NotFound`]: it is not there (any more).
+    Delete { calendar: String, event_id: String, revision: Option<String> },
+}
+
+/// What became of a [`Call`].
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// The event as it is now: read, created or updated.
+    Event(Change),
+    Deleted,
 }
 
 /// A calendar platform. One method makes one request; nothing here repeats, refreshes or waits.
@@ -208,7 +239,8 @@ pub trait CalendarPlatform: Send + Sync {
         page: Option<&str>,
     ) -> Result<CalendarsPage, PlatformError>;
 
-    /// One page of what changed in a calendar since the cursor; without a cursor, of all that is in it.
+    /// One page of what changed in a calendar since the cursor; without a cursor, of all that is in it. Where a feed is
+    /// bounded, of what is in the window.
     async fn changes(
         &self,
         access_token: &SecretString,
@@ -227,48 +259,22 @@ pub trait CalendarPlatform: Send + Sync {
         page: Option<&str>,
     ) -> Result<ChangesPage, PlatformError>;
 
-    /// The id that an event created under this name will have, where the platform lets us choose it.
+    /// The id that an event created under this name will have, where the platform lets us choose it. Where it does not,
+    /// the name is looked for before an event is created.
     fn event_id(&self, name: &str) -> Option<String>;
 
-    /// The event that was created under this name: by its id where it is known, else by the name itself. A deleted one
-    /// is `Gone`; [`PlatformError::NotFound`]: there never was one, or the calendar is not there.
-    async fn event(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        name: &str,
-        event_id: Option<&str>,
-    ) -> Result<Change, PlatformError>;
+    /// How many calls [`CalendarPlatform::perform`] takes at a time.
+    fn at_once(&self) -> usize {
+        1
+    }
 
-    /// Creates an event under the marker's name, without attendees and without a notice to anyone.
-    /// [`PlatformError::Exists`]: something stands, or stood, under that name.
-    async fn create(
+    /// Performs up to [`CalendarPlatform::at_once`] calls, of different events, in one request, and answers each in its
+    /// place. An error of the whole says nothing of any of them.
+    async fn perform(
         &self,
         access_token: &SecretString,
-        calendar: &str,
-        marker: &Marker,
-        content: &Content,
-    ) -> Result<ObservedEvent, PlatformError>;
-
-    /// Writes those of our fields that are `Some`; everything else on the event stays as it is.
-    /// [`PlatformError::Changed`]: it no longer is at `revision` (of [`ObservedEvent`]).
-    async fn update(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: &str,
-        patch: &Patch,
-    ) -> Result<ObservedEvent, PlatformError>;
-
-    /// Deletes an event; at this revision, if one is given. [`PlatformError::NotFound`]: it is not there (any more).
-    async fn delete(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: Option<&str>,
-    ) -> Result<(), PlatformError>;
+        calls: &[Call],
+    ) -> Result<Vec<Result<Done, PlatformError>>, PlatformError>;
 }
 
 /// Why the token endpoint gave nothing. Texts hold no token and no personal data.

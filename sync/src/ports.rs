@@ -152,6 +152,8 @@ pub struct KnownEvent {
     pub stand_in: bool,
     /// Its removal awaits the provider's decision.
     pub held: bool,
+    /// When a single event is over at the latest.
+    pub over_at: Option<DateTime<Utc>>,
 }
 
 /// A series whose rule cannot be read here.

@@ -2,6 +2,8 @@
 
 use crate::round::Outcome;
 use chrono::{DateTime, TimeDelta, Utc};
+use simone_booking::Interval;
+use simone_booking::horizon::HORIZON_DAYS;
 use std::time::Duration;
 
 /// Every connection is synced at least this often.
@@ -35,6 +37,13 @@ pub const REFRESH_BEFORE: TimeDelta = TimeDelta::minutes(5);
 
 /// The longest wait between two requests of one round; a platform that asks for more ends it.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(32);
+
+/// What a bounded feed has to tell of: what has just been, since it is shown for a while, and two weeks beyond the
+/// horizon, so that it may be opened anew a little late.
+pub fn pull_window(now: DateTime<Utc>) -> Interval {
+    let ahead = TimeDelta::days(i64::try_from(HORIZON_DAYS).unwrap_or(90) + 15);
+    Interval::new(now - TimeDelta::days(3), now + ahead)
+}
 
 /// When the next round is due. `failures` counts this one, if it failed; `fraction`, in `[0, 1)`, spreads the
 /// connections out.

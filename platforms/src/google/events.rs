@@ -52,7 +52,12 @@ impl Google {
             (None, Some(cursor)) => PageEnd::Cursor(cursor.to_owned()),
             (None, None) => PageEnd::Cut,
         };
-        Ok(ChangesPage { changes, zone: text(&list, "timeZone").map(storable), end })
+        Ok(ChangesPage {
+            changes,
+            zone: text(&list, "timeZone").map(storable),
+            end,
+            ..ChangesPage::default()
+        })
     }
 
     /// There is no cursor to this list: its last page ends with an empty one.
@@ -78,7 +83,12 @@ impl Google {
             Some(page) => PageEnd::More(page.to_owned()),
             None => PageEnd::Cursor(String::new()),
         };
-        Ok(ChangesPage { changes, zone: text(&list, "timeZone").map(storable), end })
+        Ok(ChangesPage {
+            changes,
+            zone: text(&list, "timeZone").map(storable),
+            end,
+            ..ChangesPage::default()
+        })
     }
 }
 

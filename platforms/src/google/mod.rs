@@ -15,11 +15,10 @@ use crate::http::{BuildError, Http};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use simone_booking::{Clock, Interval};
-use simone_sync::event::{Change, ObservedEvent};
-use simone_sync::export::{Content, Marker, Patch};
+use simone_sync::event::Change;
 use simone_sync::platform::{
-    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, ChangesPage, Grant, PlatformError,
-    Position, TokenError,
+    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, Call, ChangesPage, Done, Grant,
+    PlatformError, Position, TokenError,
 };
 use std::sync::Arc;
 use url::Url;
@@ -100,44 +99,38 @@ impl CalendarPlatform for Google {
         Some(name.to_owned())
     }
 
-    async fn event(
+    async fn perform(
         &self,
         access_token: &SecretString,
-        calendar: &str,
-        name: &str,
-        event_id: Option<&str>,
-    ) -> Result<Change, PlatformError> {
-        self.read_event(access_token, calendar, event_id.unwrap_or(name)).await
+        calls: &[Call],
+    ) -> Result<Vec<Result<Done, PlatformError>>, PlatformError> {
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls {
+            answers.push(self.perform_one(access_token, call).await);
+        }
+        Ok(answers)
     }
+}
 
-    async fn create(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        marker: &Marker,
-        content: &Content,
-    ) -> Result<ObservedEvent, PlatformError> {
-        self.insert_event(access_token, calendar, marker, content).await
-    }
-
-    async fn update(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: &str,
-        patch: &Patch,
-    ) -> Result<ObservedEvent, PlatformError> {
-        self.patch_event(access_token, calendar, event_id, revision, patch).await
-    }
-
-    async fn delete(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: Option<&str>,
-    ) -> Result<(), PlatformError> {
-        self.delete_event(access_token, calendar, event_id, revision).await
+impl Google {
+    async fn perform_one(&self, access_token: &SecretString, call: &Call) -> Result<Done, PlatformError> {
+        let written = |event| Done::Event(Change::Present(Box::new(event)));
+        match call {
+            // A name is an id here.
+            Call::Read { calendar, name, event_id } => {
+                let id = event_id.as_deref().unwrap_or(name);
+                self.read_event(access_token, calendar, id).await.map(Done::Event)
+            }
+            Call::Create { calendar, marker, content } => {
+                self.insert_event(access_token, calendar, marker, content).await.map(written)
+            }
+            Call::Update { calendar, event_id, revision, patch } => {
+                self.patch_event(access_token, calendar, event_id, revision, patch).await.map(written)
+            }
+            Call::Delete { calendar, event_id, revision } => self
+                .delete_event(access_token, calendar, event_id, revision.as_deref())
+                .await
+                .map(|()| Done::Deleted),
+        }
     }
 }

@@ -58,7 +58,7 @@ fn read(item: &Object, id: &str, calendar_zone: Option<Tz>) -> Result<Change, Un
             .and_then(|at| DateTime::parse_from_rfc3339(at).ok())
             .map(|at| at.to_utc()),
         ical_uid: text(item, "iCalUID").filter(|uid| uid.len() <= LONGEST_ID).map(storable),
-        marker: marker(item),
+        marker: marker(item).filter(|marker| marker.name == id),
     })))
 }
 
@@ -204,6 +204,8 @@ fn marks(item: &Object) -> Marks {
         working_location: kind == Some("workingLocation"),
         birthday: kind == Some("birthday"),
         tentative: text(item, "status") == Some("tentative"),
+        // Google takes such an event out of the calendar.
+        called_off: false,
     }
 }
 

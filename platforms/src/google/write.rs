@@ -21,7 +21,6 @@ const FIELDS: &str = event_fields!();
 const FIELDS_WITH_TEXT: &str = concat!(event_fields!(), ",description");
 
 impl Google {
-    /// A name is an id here.
     pub(super) async fn read_event(
         &self,
         access_token: &SecretString,

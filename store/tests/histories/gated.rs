@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use simone_booking::{CalendarId, ConnectionId, Interval, ProviderId};
 use simone_store::Database;
-use simone_sync::event::{Change, ObservedEvent};
-use simone_sync::export::{Content, ExportKey, Marker, Patch};
+use simone_sync::event::ObservedEvent;
+use simone_sync::export::{Content, ExportKey};
 use simone_sync::import::PullPlan;
 use simone_sync::platform::{
-    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, ChangesPage, Grant, PlatformError,
-    Position, RemoteCalendar, TokenError,
+    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, Call, ChangesPage, Done, Grant,
+    PlatformError, Position, RemoteCalendar, TokenError,
 };
 use simone_sync::ports::{
     Derived, ExportInput, Gone, KnownEvent, Lease, Progress, PullTarget, RoundInput, RoundStore, StoreError,
@@ -312,48 +312,18 @@ impl CalendarPlatform for Gated {
         self.sim.event_id(name)
     }
 
-    async fn event(
+    async fn perform(
         &self,
         access_token: &SecretString,
-        calendar: &str,
-        name: &str,
-        event_id: Option<&str>,
-    ) -> Result<Change, PlatformError> {
-        self.gate.step("platform: event").await;
-        self.sim.event(access_token, calendar, name, event_id).await
-    }
-
-    async fn create(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        marker: &Marker,
-        content: &Content,
-    ) -> Result<ObservedEvent, PlatformError> {
-        self.gate.step("platform: create").await;
-        self.sim.create(access_token, calendar, marker, content).await
-    }
-
-    async fn update(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: &str,
-        patch: &Patch,
-    ) -> Result<ObservedEvent, PlatformError> {
-        self.gate.step("platform: update").await;
-        self.sim.update(access_token, calendar, event_id, revision, patch).await
-    }
-
-    async fn delete(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: Option<&str>,
-    ) -> Result<(), PlatformError> {
-        self.gate.step("platform: delete").await;
-        self.sim.delete(access_token, calendar, event_id, revision).await
+        calls: &[Call],
+    ) -> Result<Vec<Result<Done, PlatformError>>, PlatformError> {
+        let step = match calls.first() {
+            Some(Call::Read { .. }) => "platform: event",
+            Some(Call::Create { .. }) => "platform: create",
+            Some(Call::Update { .. }) => "platform: update",
+            Some(Call::Delete { .. }) | None => "platform: delete",
+        };
+        self.gate.step(step).await;
+        self.sim.perform(access_token, calls).await
     }
 }

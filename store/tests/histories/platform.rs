@@ -11,10 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use simone_booking::{Clock, Interval};
 use simone_sync::event::Series as ObservedSeries;
 use simone_sync::event::{Change, Details, Marks, ObservedEvent, OriginalStart, Shape, Span};
-use simone_sync::export::{Content, Marker, Patch};
 use simone_sync::platform::{
-    Access, Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, ChangesPage, Grant, PageEnd,
-    PlatformError, Position, RemoteCalendar, TokenError,
+    Access, Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, Call, ChangesPage, Done, Grant,
+    PageEnd, PlatformError, Position, RemoteCalendar, TokenError,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -368,7 +367,7 @@ impl State {
         } else {
             PageEnd::Cursor(listing.cursor.clone())
         };
-        ChangesPage { changes, zone: Some(calendar.zone.clone()), end }
+        ChangesPage { changes, zone: Some(calendar.zone.clone()), end, ..ChangesPage::default() }
     }
 }
 
@@ -405,7 +404,7 @@ pub fn observed(event: &Event, shape: Shape) -> ObservedEvent {
         details: details(event),
         updated: Some(event.updated),
         ical_uid: Some(format!("{}@platform.test", event.id)),
-        marker: event.written.as_ref().map(|written| written.marker.clone()),
+        marker: event.own_marker().cloned(),
     }
 }
 
@@ -704,52 +703,36 @@ impl CalendarPlatform for Sim {
         let to = (from + size).min(changes.len());
         let end =
             if to < changes.len() { PageEnd::More(to.to_string()) } else { PageEnd::Cursor(String::new()) };
-        Ok(ChangesPage { changes: changes[from..to].to_vec(), zone: None, end })
+        Ok(ChangesPage { changes: changes[from..to].to_vec(), end, ..ChangesPage::default() })
     }
 
     fn event_id(&self, name: &str) -> Option<String> {
         Some(name.to_owned())
     }
 
-    async fn event(
+    async fn perform(
         &self,
         access_token: &SecretString,
-        calendar: &str,
-        name: &str,
-        event_id: Option<&str>,
-    ) -> Result<Change, PlatformError> {
-        self.read(access_token, calendar, event_id.unwrap_or(name))
-    }
-
-    async fn create(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        marker: &Marker,
-        content: &Content,
-    ) -> Result<ObservedEvent, PlatformError> {
-        self.insert(access_token, calendar, marker, content)
-    }
-
-    async fn update(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: &str,
-        patch: &Patch,
-    ) -> Result<ObservedEvent, PlatformError> {
-        self.patch(access_token, calendar, event_id, revision, patch)
-    }
-
-    async fn delete(
-        &self,
-        access_token: &SecretString,
-        calendar: &str,
-        event_id: &str,
-        revision: Option<&str>,
-    ) -> Result<(), PlatformError> {
-        self.remove(access_token, calendar, event_id, revision)
+        calls: &[Call],
+    ) -> Result<Vec<Result<Done, PlatformError>>, PlatformError> {
+        let one = |call: &Call| {
+            let written = |event| Done::Event(Change::Present(Box::new(event)));
+            match call {
+                Call::Read { calendar, name, event_id } => {
+                    self.read(access_token, calendar, event_id.as_deref().unwrap_or(name)).map(Done::Event)
+                }
+                Call::Create { calendar, marker, content } => {
+                    self.insert(access_token, calendar, marker, content).map(written)
+                }
+                Call::Update { calendar, event_id, revision, patch } => {
+                    self.patch(access_token, calendar, event_id, revision, patch).map(written)
+                }
+                Call::Delete { calendar, event_id, revision } => {
+                    self.remove(access_token, calendar, event_id, revision.as_deref()).map(|()| Done::Deleted)
+                }
+            }
+        };
+        Ok(calls.iter().map(one).collect())
     }
 }
 
@@ -772,7 +755,7 @@ fn instance(event: &Event, slot: OriginalStart, span: Span) -> Change {
         details: details(event),
         updated: Some(event.updated),
         ical_uid: Some(format!("{}@platform.test", event.id)),
-        // Occurrences inherit the properties of their series (7.9).
-        marker: event.written.as_ref().map(|written| written.marker.clone()),
+        // Occurrences inherit the properties of their series (7.9), which name that.
+        marker: None,
     }))
 }

@@ -4,6 +4,7 @@ mod asking;
 mod disconnecting;
 mod ending;
 mod exporting;
+mod performing;
 mod pulling;
 mod stop;
 

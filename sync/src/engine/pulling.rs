@@ -6,16 +6,18 @@ use crate::event::{Change, ObservedEvent};
 use crate::import::{Draft, Pull};
 use crate::platform::{PageEnd, PlatformError, Position, RemoteCalendar};
 use crate::ports::{PullTarget, StoreResult, UnreadableSeries};
-use crate::schedule::{CURSOR_INTERVAL, STAND_INS_INTERVAL};
+use crate::schedule::{self, CURSOR_INTERVAL, STAND_INS_INTERVAL};
 use chrono::{DateTime, TimeDelta, Utc};
 use simone_booking::{Interval, horizon::HORIZON_DAYS};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// All pages of a change feed.
 struct Feed {
     changes: Vec<Change>,
+    whole: BTreeSet<String>,
     cursor: String,
     zone: Option<String>,
+    covers: Option<DateTime<Utc>>,
 }
 
 impl Engine {
@@ -45,8 +47,13 @@ impl Engine {
         // A loss that was held back leaves no cursor: the calendar is then listed in full, at once, to check it.
         for _ in 0..2 {
             let mut pull = self.pull(round, target, stored_cursor).await?;
-            let named: Option<Vec<String>> =
-                (!pull.complete).then(|| pull.changes.iter().map(|change| change.id().to_owned()).collect());
+            let named: Option<Vec<String>> = (!pull.complete).then(|| {
+                pull.changes
+                    .iter()
+                    .map(|change| change.id().to_owned())
+                    .chain(pull.whole.iter().cloned())
+                    .collect()
+            });
             let known = match named.as_deref() {
                 Some([]) => HashMap::new(),
                 named => self.store.known_events(target.calendar, named).await?,
@@ -111,10 +118,11 @@ impl Engine {
         stored_cursor: Option<String>,
     ) -> Result<Pull, Stop> {
         let mut from = stored_cursor.as_deref();
-        let feed = match self.feed(round, &target.external_id, from).await {
+        let window = schedule::pull_window(self.clock.now());
+        let feed = match self.feed(round, &target.external_id, from, window).await {
             Err(Stop::Platform(PlatformError::CursorExpired)) if from.is_some() => {
                 from = None;
-                self.feed(round, &target.external_id, None).await?
+                self.feed(round, &target.external_id, None, window).await?
             }
             other => other?,
         };
@@ -124,15 +132,25 @@ impl Engine {
             expected_cursor: stored_cursor,
             complete,
             changes: feed.changes,
+            whole: feed.whole,
             cursor: feed.cursor,
+            covers: feed.covers,
             zone: feed.zone.filter(|zone| target.zone.as_ref() != Some(zone)),
         })
     }
 
-    async fn feed(&self, round: &mut Round<'_>, calendar: &str, cursor: Option<&str>) -> Result<Feed, Stop> {
+    async fn feed(
+        &self,
+        round: &mut Round<'_>,
+        calendar: &str,
+        cursor: Option<&str>,
+        window: Interval,
+    ) -> Result<Feed, Stop> {
         let platform = round.platform;
         let mut changes = Vec::new();
+        let mut whole = BTreeSet::new();
         let mut zone = None;
+        let mut covers = None;
         let mut page: Option<String> = None;
         for _ in 0..MOST_PAGES {
             let mut answer = self
@@ -140,17 +158,19 @@ impl Engine {
                     let (calendar, cursor, page) =
                         (calendar.to_owned(), cursor.map(str::to_owned), page.clone());
                     Box::pin(async move {
-                        let position = Position { cursor: cursor.as_deref(), page: page.as_deref() };
+                        let position = Position { cursor: cursor.as_deref(), page: page.as_deref(), window };
                         platform.changes(&token, &calendar, position).await
                     })
                 })
                 .await?;
             self.count_page(round, answer.changes.len(), matches!(answer.end, PageEnd::More(_))).await?;
             changes.append(&mut answer.changes);
+            whole.extend(answer.whole);
             zone = answer.zone.or(zone);
+            covers = answer.covers.or(covers);
             match answer.end {
                 PageEnd::More(next) => page = Some(next),
-                PageEnd::Cursor(cursor) => return Ok(Feed { changes, cursor, zone }),
+                PageEnd::Cursor(cursor) => return Ok(Feed { changes, whole, cursor, zone, covers }),
                 PageEnd::Cut => return Err(Stop::Platform(unavailable("the listing ends without a cursor"))),
             }
         }

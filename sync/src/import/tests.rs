@@ -48,7 +48,9 @@ fn pull(changes: Vec<Change>, complete: bool) -> Pull {
         expected_cursor: (!complete).then(|| "old".to_owned()),
         complete,
         changes,
+        whole: BTreeSet::new(),
         cursor: "new".to_owned(),
+        covers: None,
         zone: None,
     }
 }
@@ -68,6 +70,7 @@ fn known(events: &[ObservedEvent]) -> HashMap<String, KnownEvent> {
                 exception,
                 stand_in: false,
                 held: false,
+                over_at: over_at(&event.shape),
             };
             (id, known)
         })
