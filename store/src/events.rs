@@ -118,7 +118,16 @@ impl Database {
                         for id in ids {
                             list.push_bind(id);
                         }
-                        query.push("))");
+                        // Of a deleted exception only the id may be told.
+                        query.push(
+                            ") OR external_id IN (SELECT x.master_id FROM calendar_sync_events x WHERE x.calendar_id = ",
+                        );
+                        query.push_bind(calendar.0).push(" AND x.external_id IN (");
+                        let mut list = query.separated(", ");
+                        for id in ids {
+                            list.push_bind(id);
+                        }
+                        query.push(")))");
                         rows.append(
                             &mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?,
                         );

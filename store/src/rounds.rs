@@ -1,6 +1,6 @@
 //! The engine's port: leases, tokens, calendars, the end of a round.
 
-use crate::database::{for_update, read, write, write_one};
+use crate::database::{for_update, read, write};
 use crate::deliveries::{EmailKind, enqueue};
 use crate::notices::{Notice, tell};
 use crate::{Database, crypto::Place};

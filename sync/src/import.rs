@@ -34,6 +34,20 @@ pub struct Pull {
     pub zone: Option<String>,
 }
 
+impl Pull {
+    /// The events that it tells of, and the series that these belong to.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: BTreeSet<&str> = self.whole.iter().map(String::as_str).collect();
+        for change in &self.changes {
+            names.insert(change.id());
+            if let Change::Present(event) = change {
+                names.extend(event.shape.master());
+            }
+        }
+        names.into_iter().map(str::to_owned).collect()
+    }
+}
+
 /// How many events a round added, changed, removed and held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

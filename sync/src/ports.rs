@@ -262,7 +262,7 @@ pub trait RoundStore: Send + Sync {
     /// The selected calendars that are not gone.
     async fn pull_targets(&self, lease: &Lease) -> StoreResult<Vec<PullTarget>>;
 
-    /// What is stored of a calendar: of the events named and the exceptions of masters named, or of all.
+    /// What is stored of a calendar: of the events named, their masters, and the exceptions of masters named, or of all.
     async fn known_events(
         &self,
         calendar: CalendarId,

@@ -10,6 +10,7 @@ use simone_sync::import::{Draft, Pull};
 use simone_sync::log::{Entry, KEPT_ENTRIES, Kind};
 use simone_sync::ports::{Choices as _, Lease, RoundStore as _};
 use simone_sync::round::Outcome;
+use std::collections::BTreeSet;
 
 impl Fixture {
     /// Pulls as the engine does.
@@ -18,7 +19,8 @@ impl Fixture {
         let target = self.db.pull_targets(lease).await.unwrap();
         let expected_cursor = target.iter().find(|it| it.calendar == calendar).unwrap().cursor.clone();
         let cursor = format!("{}+", expected_cursor.clone().unwrap_or_default());
-        let pull = Pull { calendar, expected_cursor, complete, changes, cursor, zone: None };
+        let (whole, covers) = (BTreeSet::new(), None);
+        let pull = Pull { calendar, expected_cursor, complete, changes, whole, cursor, covers, zone: None };
         let known = self.db.known_events(calendar, None).await.unwrap();
         let draft = Draft::new(pull, &known, at);
         let plan = draft.brake(&self.db.block_counts(calendar, at).await.unwrap());

@@ -141,6 +141,7 @@ fn plan(calendar: CalendarId, expected: Option<&str>, upserts: Vec<ObservedEvent
         remove: Vec::new(),
         hold: Vec::new(),
         cursor: Some("c1".to_owned()),
+        covers: None,
         zone: None,
         delays: (0, 0),
     }

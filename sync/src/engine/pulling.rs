@@ -47,13 +47,7 @@ impl Engine {
         // A loss that was held back leaves no cursor: the calendar is then listed in full, at once, to check it.
         for _ in 0..2 {
             let mut pull = self.pull(round, target, stored_cursor).await?;
-            let named: Option<Vec<String>> = (!pull.complete).then(|| {
-                pull.changes
-                    .iter()
-                    .map(|change| change.id().to_owned())
-                    .chain(pull.whole.iter().cloned())
-                    .collect()
-            });
+            let named: Option<Vec<String>> = (!pull.complete).then(|| pull.names());
             let known = match named.as_deref() {
                 Some([]) => HashMap::new(),
                 named => self.store.known_events(target.calendar, named).await?,

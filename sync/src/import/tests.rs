@@ -185,7 +185,101 @@ fn exceptions_of_a_new_series_are_part_of_it() {
         false,
         &HashMap::new(),
     );
-    assert_eq!(plan.counts, Counts { added: 1, changed: 1, ..Counts::default() });
+    // Of `x` nothing else is known: it is told by its occurrences.
+    assert_eq!(plan.counts, Counts { added: 2, ..Counts::default() });
+}
+
+/// A week of occurrences of a series that has no row of its own.
+fn week(master: &str) -> Vec<ObservedEvent> {
+    (1..=7).map(|day| exception(&format!("{master}_{day}"), master, day, false)).collect()
+}
+
+/// A pull since a cursor that tells all occurrences of a series.
+fn whole(changes: Vec<Change>, master: &str) -> Pull {
+    Pull { whole: BTreeSet::from([master.to_owned()]), ..pull(changes, false) }
+}
+
+#[test]
+fn a_series_told_by_its_occurrences_is_one_thing() {
+    let new: Vec<Change> = week("m").into_iter().map(present).collect();
+    let first = Draft::new(whole(new, "m"), &HashMap::new(), now()).brake(&HashMap::new());
+    assert_eq!((first.upserts.len(), first.counts), (7, Counts { added: 1, ..Counts::default() }));
+    let moved: Vec<Change> = week("m")
+        .into_iter()
+        .map(|event| present(ObservedEvent { revision: "2".to_owned(), ..event }))
+        .collect();
+    let again = Draft::new(whole(moved, "m"), &known(&week("m")), now()).brake(&HashMap::new());
+    assert_eq!((again.upserts.len(), again.counts), (7, Counts { changed: 1, ..Counts::default() }));
+}
+
+#[test]
+fn an_occurrence_that_goes_without_a_word_goes() {
+    let rest: Vec<Change> = week("m").into_iter().skip(1).map(present).collect();
+    let stored = known(&week("m"));
+    let plan = Draft::new(whole(rest.clone(), "m"), &stored, now()).brake(&HashMap::new());
+    assert_eq!(
+        (plan.remove, plan.counts),
+        (vec!["m_1".to_owned()], Counts { removed: 1, ..Counts::default() })
+    );
+    // Unless not all of them were told.
+    let plan = Draft::new(pull(rest.clone(), false), &stored, now()).brake(&HashMap::new());
+    assert!(!plan.changes_facts());
+    // In a full listing it is no loss of the series either, however many blocks that carries.
+    let blocks = HashMap::from([("m".to_owned(), 90)]);
+    let plan = Draft::new(pull(rest, true), &stored, now()).brake(&blocks);
+    assert_eq!((plan.remove, plan.hold.len()), (vec!["m_1".to_owned()], 0));
+}
+
+#[test]
+fn the_brake_weighs_a_series_told_by_its_occurrences_as_a_whole() {
+    let stored = known(&week("m"));
+    let blocks = HashMap::from([("m".to_owned(), 90)]);
+    for (what, pull) in [
+        ("the series is deleted", pull(vec![gone("m")], false)),
+        ("each of its occurrences is", pull(week("m").iter().map(|event| gone(&event.id)).collect(), false)),
+        ("it is not listed", pull(Vec::new(), true)),
+        ("none of its occurrences is told", whole(Vec::new(), "m")),
+    ] {
+        let plan = Draft::new(pull, &stored, now()).brake(&blocks);
+        assert_eq!((plan.hold.len(), plan.remove.len(), plan.cursor), (7, 0, None), "{what}");
+        assert_eq!(plan.counts, Counts { held: 1, ..Counts::default() }, "{what}");
+    }
+    let few = HashMap::from([("m".to_owned(), 7)]);
+    let plan = Draft::new(pull(vec![gone("m")], false), &stored, now()).brake(&few);
+    assert_eq!((plan.hold.len(), plan.remove.len()), (0, 7));
+}
+
+#[test]
+fn what_is_held_of_such_a_series_is_released_when_it_is_told_again() {
+    let mut stored = known(&week("m"));
+    for event in stored.values_mut() {
+        event.held = true;
+    }
+    let rest: Vec<Change> = week("m").into_iter().skip(1).map(present).collect();
+    let plan = Draft::new(whole(rest, "m"), &stored, now()).brake(&HashMap::new());
+    assert_eq!((plan.upserts.len(), plan.remove, plan.hold.len()), (6, vec!["m_1".to_owned()], 0));
+    assert!(plan.cursor.is_some(), "nothing is held any more");
+}
+
+#[test]
+fn days_that_come_into_view_are_no_news() {
+    let far = exception("m_far", "m", 100, false);
+    let near = exception("m_1", "m", 1, false);
+    let plan = Draft::new(pull(vec![present(near.clone()), present(far)], true), &known(&[near]), now())
+        .brake(&HashMap::new());
+    assert_eq!((plan.upserts.len(), plan.counts.is_zero()), (1, true));
+    // Neither are those that go out of it.
+    let past = exception("m_past", "m", -5, false);
+    let near = exception("m_1", "m", 1, false);
+    let plan = Draft::new(pull(vec![present(near.clone())], true), &known(&[near, past]), now())
+        .brake(&HashMap::new());
+    assert_eq!((plan.remove, plan.counts.is_zero()), (vec!["m_past".to_owned()], true));
+}
+
+#[test]
+fn a_single_event_that_is_over_may_be_left_out_of_a_listing() {
+    let plan = plan(Vec::new(), true, &known(&[single("a", -1)]));
+    assert_eq!((plan.remove, plan.counts.is_zero()), (vec!["a".to_owned()], true));
 }
 
 /// `many` events that carry one block each, of which `lost` are deleted.

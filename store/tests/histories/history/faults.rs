@@ -101,9 +101,7 @@ impl History<'_> {
                     let (what, marks) = (event.what.clone(), event.marks);
                     calendar.put(&id, what, marks, now);
                     let changed = calendar.changes;
-                    if lied {
-                        calendar.events.get_mut(&id).expect("it was put").known_since = changed;
-                    }
+                    calendar.events.get_mut(&id).expect("it was put").known_since = changed;
                 }
             }
         }

@@ -19,7 +19,7 @@ impl History<'_> {
         let mut since = self.now();
         let mut rest = None;
         let mut writes = self.writes();
-        for _ in 0..60 {
+        for _ in 0..90 {
             self.program(&Gate::open()).await;
             self.check().await?;
             match self.unrest(since).await? {
@@ -225,7 +225,10 @@ impl History<'_> {
         let asked = self.now();
         self.setup.clock.advance(TimeDelta::seconds(1));
         let woken = self.now();
-        self.program(&Gate::open()).await;
+        // Of the connections to one account, one is asked about at a time.
+        for _ in 0..self.people.len() {
+            self.program(&Gate::open()).await;
+        }
         let written = self.writes() - writes;
         if written > 0 {
             return Err(format!("{written} writes to the platform, for no reason"));
