@@ -36,7 +36,11 @@ impl Engine {
                 })
                 .collect();
             let mut operations = plan(&contents, input.receiving.as_deref(), &input.written, input.zone);
-            operations.retain(|operation| !failed.contains_key(&operation.key()));
+            // What aims at a calendar that is gone rests until it is listed again, which wakes the exports.
+            operations.retain(|operation| {
+                let listed = |calendar| input.listed.contains(calendar);
+                !failed.contains_key(&operation.key()) && calendar_of(&input, operation).is_some_and(listed)
+            });
             if operations.is_empty() {
                 round.exports.covered = failed.is_empty().then_some(input.wanted);
                 break;
@@ -78,11 +82,7 @@ impl Engine {
         let mut unanswered = 0;
         for operation in operations {
             let key = operation.key();
-            let calendar = match &operation {
-                Operation::Create { .. } => input.receiving.as_ref(),
-                Operation::Delete { calendar, .. } => Some(calendar),
-                Operation::Update { .. } | Operation::Look { .. } => row(input, key).map(|row| &row.calendar),
-            };
+            let calendar = calendar_of(input, &operation);
             let unseen = calendar.is_some_and(|calendar| round.unseen.contains(calendar));
             let done = if unseen {
                 if let (Operation::Create { key, content }, Some(calendar)) = (&operation, calendar) {
@@ -321,6 +321,17 @@ impl Engine {
                 Err(Stop::Platform(unavailable("an event of ours cannot be read")))
             }
             Err(stop) => Err(stop),
+        }
+    }
+}
+
+/// The calendar that an operation asks something of.
+fn calendar_of<'a>(input: &'a ExportInput, operation: &'a Operation) -> Option<&'a String> {
+    match operation {
+        Operation::Create { .. } => input.receiving.as_ref(),
+        Operation::Delete { calendar, .. } => Some(calendar),
+        Operation::Update { key, .. } | Operation::Look { key, .. } => {
+            row(input, *key).map(|row| &row.calendar)
         }
     }
 }
