@@ -2,6 +2,7 @@
 
 use crate::Database;
 use crate::database::{for_update, write};
+use crate::exports::tell_exports_failing;
 use crate::rounds::{check_lease, facts_change};
 use chrono::{DateTime, Utc};
 use simone_booking::CalendarId;
@@ -20,10 +21,16 @@ struct CalendarRow {
     time_zone: Option<String>,
     is_primary: bool,
     selected: bool,
+    receives: bool,
     gone_at: Option<DateTime<Utc>>,
 }
 
 impl CalendarRow {
+    /// It is of use to the provider, listed or not.
+    const fn stays(&self) -> bool {
+        self.selected || self.receives
+    }
+
     fn is_as_listed(&self, remote: &RemoteCalendar) -> bool {
         self.gone_at.is_none()
             && self.name == remote.name
@@ -35,13 +42,13 @@ impl CalendarRow {
 }
 
 const CALENDARS: &str =
-    "SELECT id, external_id, name, color, access, time_zone, is_primary, selected, gone_at
+    "SELECT id, external_id, name, color, access, time_zone, is_primary, selected, receives, gone_at
                          FROM calendars WHERE connection_id = $1";
 
-/// Whether the stored calendars say what the list says. One that is gone and blocks nothing is to leave.
+/// Whether the stored calendars say what the list says. One that is gone and of no use is to leave.
 fn is_as_listed(rows: &[CalendarRow], listed: &[&RemoteCalendar]) -> bool {
     let known: HashMap<&str, &CalendarRow> = rows.iter().map(|row| (row.external_id.as_str(), row)).collect();
-    rows.iter().all(|row| row.gone_at.is_none() || row.selected)
+    rows.iter().all(|row| row.gone_at.is_none() || row.stays())
         && listed.len() == rows.iter().filter(|row| row.gone_at.is_none()).count()
         && listed
             .iter()
@@ -102,13 +109,18 @@ impl Database {
                     .await?;
                 }
                 for row in known.values().filter(|row| !seen.contains(&row.external_id)) {
-                    // What blocks something stays until the provider says so; the rest just leaves the list.
-                    let sql = if row.selected {
-                        "UPDATE calendars SET gone_at = COALESCE(gone_at, $2) WHERE id = $1"
+                    // What blocks something, or receives bookings, stays until the provider says so; the rest just
+                    // leaves the list. When it is back it is listed in full: while it went, its events may have been
+                    // taken for deleted.
+                    let sql = if row.stays() {
+                        "UPDATE calendars SET gone_at = COALESCE(gone_at, $2), cursor = NULL WHERE id = $1"
                     } else {
-                        "DELETE FROM calendars WHERE id = $1 AND created_at <= $2 AND NOT selected"
+                        "DELETE FROM calendars WHERE id = $1 AND created_at <= $2 AND NOT selected AND NOT receives"
                     };
                     sqlx::query(sql).bind(row.id).bind(now).execute(&mut *conn).await?;
+                    if row.receives && row.gone_at.is_none() {
+                        tell_exports_failing!(self, conn, lease, now);
+                    }
                 }
                 // The one that receives bookings may be gone, or there again.
                 sqlx::query(

@@ -149,7 +149,7 @@ impl Choices for Database {
                 forget_events!(conn, "$1", calendar.0);
                 // If it receives bookings, what was known of the events there is forgotten, too.
                 exports_change!(conn, provider);
-                sqlx::query("DELETE FROM calendars WHERE id = $1 AND gone_at IS NOT NULL")
+                sqlx::query("DELETE FROM calendars WHERE id = $1 AND gone_at IS NOT NULL AND NOT receives")
                     .bind(calendar.0)
                     .execute(&mut *conn)
                     .await?;
@@ -290,6 +290,14 @@ impl Choices for Database {
                 "SELECT id FROM calendars WHERE connection_id = $1 AND NOT selected AND NOT receives",
                 connection.0
             );
+            // One that is gone, and was there for bookings alone, leaves the list.
+            sqlx::query(
+                "DELETE FROM calendars
+                 WHERE connection_id = $1 AND gone_at IS NOT NULL AND NOT selected AND NOT receives",
+            )
+            .bind(connection.0)
+            .execute(&mut *conn)
+            .await?;
             match calendar {
                 Some(calendar) => audit!(self, conn, provider, "set_receiving", calendar, now),
                 None => audit!(self, conn, provider, "stop_receiving", connection, now),

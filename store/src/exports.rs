@@ -4,9 +4,7 @@ use crate::Database;
 use crate::booking_rows::{BookingRow, booking_columns};
 use crate::crypto::Place;
 use crate::database::{for_update, read, write};
-use crate::deliveries::{EmailKind, enqueue};
 use crate::log_changes::{SealedChanges, record_changes};
-use crate::notices::{Notice, tell};
 use crate::rounds::check_lease;
 use chrono::{DateTime, Utc};
 use simone_booking::{BookingId, CalendarId, Interval, ProviderId};
@@ -48,6 +46,47 @@ macro_rules! exports_change {
 }
 pub(crate) use exports_change;
 
+/// Bookings do not get into the calendar that receives them. Told once for as long as that lasts: since the first failure,
+/// or since that calendar is gone, which name it.
+macro_rules! tell_exports_failing {
+    ($db:expr, $conn:ident, $lease:expr, $now:expr) => {{
+        let account: Option<String> = sqlx::query_scalar(
+            "SELECT account_email FROM calendar_connections WHERE id = $1 AND status = 'connected'",
+        )
+        .bind($lease.connection.0)
+        .fetch_optional(&mut *$conn)
+        .await?;
+        if let Some(account) = account {
+            let since: Option<chrono::DateTime<chrono::Utc>> = sqlx::query_scalar(
+                "SELECT MIN(since) FROM (
+                    SELECT failing_since AS since FROM calendar_exported_bookings
+                    WHERE connection_id = $1 AND failing_since IS NOT NULL
+                    UNION ALL
+                    SELECT gone_at FROM calendars WHERE connection_id = $1 AND receives AND gone_at IS NOT NULL) f",
+            )
+            .bind($lease.connection.0)
+            .fetch_one(&mut *$conn)
+            .await?;
+            let since = since.unwrap_or($now);
+            let cause = format!("exports_failing:{}:{}", $lease.connection, since.timestamp_micros());
+            let platform = $lease.platform;
+            let notice = $crate::notices::Notice::ExportsFailing { platform, account: account.clone() };
+            $crate::notices::tell!(
+                $db,
+                $conn,
+                $lease.provider,
+                Some($lease.connection),
+                &cause,
+                &notice,
+                $now
+            );
+            let email = $crate::deliveries::EmailKind::ExportsFailing { platform, account };
+            $crate::deliveries::enqueue!($db, $conn, $lease.provider, &cause, email, $now);
+        }
+    }};
+}
+pub(crate) use tell_exports_failing;
+
 /// Where the content of an export is sealed.
 fn content_place<'a>(row: &'a [&'a [u8]]) -> Place<'a> {
     Place { table: "calendar_exported_bookings", column: "content", row }
@@ -86,8 +125,9 @@ struct WrittenRow {
     revision: Option<String>,
 }
 
-/// With the times that other connections wrote, by the names of events.
-type ExportFacts = (Head, Vec<WantedRow>, Vec<WrittenRow>, Vec<(String, DateTime<Utc>, DateTime<Utc>)>);
+/// With the calendars that are listed, and the times that other connections wrote, by the names of events.
+type ExportFacts =
+    (Head, Vec<String>, Vec<WantedRow>, Vec<WrittenRow>, Vec<(String, DateTime<Utc>, DateTime<Utc>)>);
 
 #[derive(sqlx::FromRow)]
 struct WantedRow {
@@ -219,7 +259,7 @@ impl Database {
                 "SELECT n.status, n.exports_wanted, n.exports_done, p.time_zone, p.locale,
                             c.external_id AS receiving
                      FROM calendar_connections n JOIN providers p ON p.id = n.provider_id
-                     LEFT JOIN calendars c ON c.connection_id = n.id AND c.receives AND c.gone_at IS NULL
+                     LEFT JOIN calendars c ON c.connection_id = n.id AND c.receives
                      WHERE n.id = $1 AND n.epoch = $2",
             )
             .bind(lease.connection.0)
@@ -230,6 +270,12 @@ impl Database {
             if head.exports_wanted <= head.exports_done && head.status == "connected" {
                 return Ok(None);
             }
+            let listed: Vec<String> = sqlx::query_scalar(
+                "SELECT external_id FROM calendars WHERE connection_id = $1 AND gone_at IS NULL",
+            )
+            .bind(lease.connection.0)
+            .fetch_all(&mut *conn)
+            .await?;
             let wanted: Vec<WantedRow> = sqlx::query_as(concat!(
                     "SELECT ",
                     booking_columns!(),
@@ -285,9 +331,9 @@ impl Database {
                 .bind(now)
                 .fetch_all(&mut *conn)
                 .await?;
-            Ok(Some((head, wanted, written, elsewhere)))
+            Ok(Some((head, listed, wanted, written, elsewhere)))
         })?;
-        let Some((head, wanted, written, elsewhere)) = read else { return Ok(None) };
+        let Some((head, listed, wanted, written, elsewhere)) = read else { return Ok(None) };
         let mut bookings = Vec::with_capacity(wanted.len());
         for row in wanted {
             bookings.push((self.open_booking(row.booking)?.0, row.address));
@@ -296,6 +342,7 @@ impl Database {
             installation: self.installation,
             wanted: head.exports_wanted,
             receiving: head.receiving,
+            listed: listed.into_iter().collect(),
             zone: head
                 .time_zone
                 .parse()
@@ -508,28 +555,7 @@ impl Database {
             .bind(now)
             .execute(&mut *conn)
             .await?;
-            let account: Option<String> = sqlx::query_scalar(
-                "SELECT account_email FROM calendar_connections WHERE id = $1 AND status = 'connected'",
-            )
-            .bind(lease.connection.0)
-            .fetch_optional(&mut *conn)
-            .await?;
-            if let Some(account) = account {
-                // Once for as long as anything fails: the connection's first failure names it.
-                let since: Option<DateTime<Utc>> = sqlx::query_scalar(
-                    "SELECT MIN(failing_since) FROM calendar_exported_bookings
-                     WHERE connection_id = $1 AND failing_since IS NOT NULL",
-                )
-                .bind(lease.connection.0)
-                .fetch_one(&mut *conn)
-                .await?;
-                let since = since.unwrap_or(now);
-                let cause = format!("exports_failing:{}:{}", lease.connection, since.timestamp_micros());
-                let notice = Notice::ExportsFailing { platform: lease.platform, account: account.clone() };
-                tell!(self, conn, lease.provider, Some(lease.connection), &cause, &notice, now);
-                let email = EmailKind::ExportsFailing { platform: lease.platform, account };
-                enqueue!(self, conn, lease.provider, &cause, email, now);
-            }
+            tell_exports_failing!(self, conn, lease, now);
             Ok(())
         })
     }

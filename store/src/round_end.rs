@@ -58,7 +58,11 @@ impl Database {
                 .execute($executor)
             };
         }
-        if idle && report.advances.is_empty() && report.not_before.is_none() {
+        if idle
+            && report.advances.is_empty()
+            && report.not_before.is_none()
+            && report.exports.covered.is_none()
+        {
             // What most rounds end with: one statement.
             let ended = write_one!(self, |executor| end!(executor).await.map(|done| done.rows_affected()))?;
             return if ended == 0 { Err(StoreError::LeaseLost) } else { Ok(()) };
@@ -121,7 +125,17 @@ impl Database {
                 .bind(count(report.exports.failed))
                 .execute(&mut *conn)
                 .await?;
-                if report.exports.covered.is_some() {
+            }
+            if report.exports.covered.is_some() {
+                // While the calendar that receives bookings is gone, they rest, and do not get there.
+                let gone: bool = sqlx::query_scalar(
+                    "SELECT EXISTS (SELECT 1 FROM calendars
+                                    WHERE connection_id = $1 AND receives AND gone_at IS NOT NULL)",
+                )
+                .bind(lease.connection.0)
+                .fetch_one(&mut *conn)
+                .await?;
+                if !gone {
                     // What failed and needs no doing any more has not been touched by a success.
                     sqlx::query(
                         "UPDATE calendar_exported_bookings SET error = NULL, failing_since = NULL

@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use secrecy::SecretString;
 use simone_booking::booking::Booking;
 use simone_booking::{CalendarId, ConnectionId, Interval, Locale, ProviderId, id::UnavailabilityId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Why a store did not do what it was asked.
@@ -170,8 +170,10 @@ pub struct ExportInput {
     pub installation: Uuid,
     /// The wishes that this covers.
     pub wanted: i64,
-    /// The platform's id of the calendar that receives bookings.
+    /// The platform's id of the calendar that receives bookings, which may be gone.
     pub receiving: Option<String>,
+    /// The platform's ids of the calendars that it lists. In one that is gone nothing can be done.
+    pub listed: HashSet<String>,
     pub zone: Tz,
     pub locale: Locale,
     /// Confirmed, and not over; with the address of the service, if it is at the provider's.

@@ -78,7 +78,7 @@ pub async fn select(calendar: CalendarId, selected: bool, back: Option<String>) 
             return Ok(Flash::Missing);
         }
         settled(&here.state, here.provider_id()).await?;
-        Ok(if before.gone {
+        Ok(if before.gone && !before.receives {
             Flash::GoneDismissed { calendar: name }
         } else {
             Flash::Selected { calendar: name, selected }

@@ -230,21 +230,32 @@ pub fn decision(here: &Here, connection: &Connection, calendar: &Calendar) -> Op
         };
         return Some(note.into_any());
     }
-    let asks = calendar.gone && calendar.selected && connection.status != Status::Disconnecting;
-    asks.then(|| {
-        view! {
-            <section class="note inset" id=id.to_string()>
-                <p class="grow">
-                    <b>{text!(lang, calendars.gone_title, calendar = name)}</b>
-                    " "
-                    {text!(lang, calendars.gone_text)}
-                </p>
+    let asks = calendar.gone && connection.status != Status::Disconnecting;
+    (asks && (calendar.selected || calendar.receives)).then(|| {
+        let blocks = calendar.selected.then(|| view! { " "{text!(lang, calendars.gone_text)} });
+        let receives = calendar.receives.then(|| view! { " "{text!(lang, calendars.gone_receives)} });
+        let dismiss = calendar.selected.then(|| {
+            view! {
                 {action_form!(Select, view! {
                     {hidden("calendar", id)}
                     {hidden("selected", false)}
                     {hidden("back", here.address())}
                     <button class="btn">{text!(lang, calendars.gone_dismiss)}</button>
                 })}
+            }
+        });
+        let choose = calendar.receives.then(|| {
+            let address = format!("/settings/calendars/{}#receiving", connection.id);
+            view! { <a class="btn" href=address>{text!(lang, connection.receiving_title)}</a> }
+        });
+        view! {
+            <section class="note inset" id=id.to_string()>
+                <p class="grow">
+                    <b>{text!(lang, calendars.gone_title, calendar = name)}</b>
+                    {blocks}
+                    {receives}
+                </p>
+                <div class="actions">{choose}{dismiss}</div>
             </section>
         }
         .into_any()

@@ -91,8 +91,10 @@ fn receiving(here: &Here, connection: &Connection) -> Option<AnyView> {
         })
         .collect();
     let chosen = connection.calendars.iter().find(|calendar| calendar.receives);
+    // One that is gone can at least be given up.
+    let gone = chosen.is_some_and(|calendar| calendar.gone);
     let chosen = chosen.map(|calendar| calendar.id.to_string()).unwrap_or_default();
-    let inside = if writable.is_empty() {
+    let inside = if writable.is_empty() && !gone {
         view! { <p>{text!(lang, connection.receiving_read_only)}</p> }.into_any()
     } else {
         let none = (String::new(), text!(lang, connection.receiving_none));

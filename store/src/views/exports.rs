@@ -59,6 +59,7 @@ struct Row {
     gone: bool,
     error: Option<String>,
     in_conflict: bool,
+    calendar_gone: bool,
 }
 
 impl Row {
@@ -70,6 +71,7 @@ impl Row {
             self.fingerprint.is_some() && self.error.is_none() && !self.gone && fits && all_told
         });
         match written {
+            _ if self.calendar_gone => Standing::Failed { code: "not_found".to_owned() },
             _ if self.in_conflict => Standing::InConflict,
             Some(at) => Standing::Written { at },
             None if self.status != "connected" => Standing::NeedsReconnect,
@@ -97,10 +99,11 @@ impl Database {
                     x.starts_at AS written_start, x.ends_at AS written_end, x.written_at,
                     x.gone_at IS NOT NULL AS gone, x.error,
                     EXISTS (SELECT 1 FROM calendar_conflicts f
-                            WHERE f.connection_id = k.id AND f.booking_id = b.id AND f.closed_at IS NULL) AS in_conflict
+                            WHERE f.connection_id = k.id AND f.booking_id = b.id AND f.closed_at IS NULL) AS in_conflict,
+                    COALESCE(b.ends_at > c.gone_at, FALSE) AS calendar_gone
              FROM bookings b
              JOIN calendar_connections k ON k.provider_id = b.provider_id
-             JOIN calendars c ON c.connection_id = k.id AND c.receives AND c.gone_at IS NULL
+             JOIN calendars c ON c.connection_id = k.id AND c.receives
              LEFT JOIN calendar_exported_bookings x
                     ON x.connection_id = k.id AND x.booking_id = b.id AND x.calendar_external_id = c.external_id
                    AND x.retired_at IS NULL

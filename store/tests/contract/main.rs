@@ -7,6 +7,7 @@ mod bookings;
 mod bookings_kept;
 mod conflicts;
 mod entered;
+mod gone;
 mod keys;
 mod log;
 mod people;
@@ -721,6 +722,12 @@ async fn a_calendar_that_is_withdrawn_keeps_its_blocks_until_the_provider_says_s
         assert_eq!(fixture.count("calendars WHERE selected").await, 1, "a new one is not imported by itself");
         assert!(fixture.db.select_calendar(provider, calendar, false, now()).await.unwrap());
         assert!(fixture.blocks(provider).await.is_empty());
+        assert_eq!(
+            fixture.count("calendars WHERE gone_at IS NOT NULL").await,
+            1,
+            "it receives bookings still"
+        );
+        assert!(fixture.db.set_receiving(provider, lease.connection, None, now()).await.unwrap());
         assert_eq!(fixture.count("calendars WHERE gone_at IS NOT NULL").await, 0);
     })
     .await;

@@ -180,6 +180,16 @@ impl Inspect {
         )
     }
 
+    /// The connections of which it is told that bookings do not get into their calendars.
+    pub async fn failing(&self, provider: ProviderId) -> Vec<(Uuid,)> {
+        all!(
+            self,
+            "SELECT connection_id FROM notices
+             WHERE provider_id = $1 AND kind = 'exports_failing' AND settled_at IS NULL",
+            provider
+        )
+    }
+
     /// Zone, and whether blocks are behind the facts.
     pub async fn provider(&self, provider: ProviderId) -> (String, bool) {
         let rows: Vec<(String, bool)> = all!(

@@ -41,6 +41,8 @@ pub struct State {
     pub calm: bool,
     /// What was done against their will.
     pub violations: Vec<String>,
+    /// Calendars, by account and id, that everybody knows to be gone.
+    pub resting: BTreeSet<(usize, String)>,
     pub dice: Dice,
     access: BTreeMap<String, AccessToken>,
     codes: BTreeMap<String, Code>,
@@ -143,6 +145,7 @@ impl Sim {
             told_deleted: BTreeSet::new(),
             calm: false,
             violations: Vec::new(),
+            resting: BTreeSet::new(),
             dice,
             access: BTreeMap::new(),
             codes: BTreeMap::new(),
@@ -618,6 +621,7 @@ impl CalendarPlatform for Sim {
         }
         let Some(found) = sim.world.calendar(account, calendar).filter(|calendar| calendar.listed) else {
             cover("fault: a withdrawn calendar is asked for");
+            sim.asked_for_nothing(&named);
             return Err(PlatformError::NotFound);
         };
         let generation = found.generation;

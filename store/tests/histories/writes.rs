@@ -33,7 +33,10 @@ impl Sim {
             return Err(PlatformError::Forbidden { code: "forbidden".to_owned() });
         }
         let found = sim.world.calendar(account, calendar).filter(|calendar| calendar.listed);
-        let Some(found) = found else { return Err(PlatformError::NotFound) };
+        let Some(found) = found else {
+            sim.asked_for_nothing(&named);
+            return Err(PlatformError::NotFound);
+        };
         if writes && !found.writable {
             cover("write: into a calendar that can only be read");
             return Err(PlatformError::Forbidden { code: "requiredAccessLevel".to_owned() });
@@ -226,6 +229,13 @@ impl Calendar {
 }
 
 impl State {
+    /// Notes that something is asked of a calendar that is known to be gone.
+    pub fn asked_for_nothing(&mut self, named: &(usize, String)) {
+        if self.resting.contains(named) {
+            self.violations.push(format!("a calendar that is gone is asked for: {named:?}"));
+        }
+    }
+
     /// Notes what is done against a person's will, unless they agreed to it.
     fn allow(
         &mut self,

@@ -29,7 +29,11 @@ impl Engine {
                 })
                 .collect();
             let mut operations = plan(&contents, input.receiving.as_deref(), &input.written, input.zone);
-            operations.retain(|operation| !failed.contains_key(&operation.key()));
+            // What aims at a calendar that is gone rests until it is listed again, which wakes the exports.
+            operations.retain(|operation| {
+                let listed = |calendar| input.listed.contains(calendar);
+                !failed.contains_key(&operation.key()) && calendar_of(&input, operation).is_some_and(listed)
+            });
             if operations.is_empty() {
                 round.exports.covered = failed.is_empty().then_some(input.wanted);
                 break;
@@ -72,12 +76,20 @@ impl Engine {
         for operations in operations.chunks(round.platform.at_once().max(1)) {
             let mut tasks = Vec::with_capacity(operations.len());
             for operation in operations {
-                let Some(task) = self.begin(round, input, operation).await? else { continue };
-                if round.unseen.contains(&task.calendar) {
+                let key = operation.key();
+                let unseen =
+                    calendar_of(input, operation).is_some_and(|calendar| round.unseen.contains(calendar));
+                // What is to be made is noted in any case, so that there is something of which to say that it failed.
+                let task = match operation {
+                    Operation::Create { .. } => self.begin(round, input, operation).await?,
+                    _ if unseen => None,
+                    _ => self.begin(round, input, operation).await?,
+                };
+                if unseen {
                     // That an event is not found there does not mean that it is gone.
-                    self.fail(round, failed, operation.key(), "not_found").await?;
+                    self.fail(round, failed, key, "not_found").await?;
                 } else {
-                    tasks.push(task);
+                    tasks.extend(task);
                 }
             }
             while !tasks.is_empty() {
@@ -136,6 +148,17 @@ impl Engine {
         self.store.note_export_failure(&round.lease, key, code, self.clock.now()).await?;
         failed.insert(key, code);
         Ok(())
+    }
+}
+
+/// The calendar that an operation asks something of.
+fn calendar_of<'a>(input: &'a ExportInput, operation: &'a Operation) -> Option<&'a String> {
+    match operation {
+        Operation::Create { .. } => input.receiving.as_ref(),
+        Operation::Delete { calendar, .. } => Some(calendar),
+        Operation::Update { key, .. } | Operation::Look { key, .. } => {
+            row(input, *key).map(|row| &row.calendar)
+        }
     }
 }
 

@@ -92,13 +92,14 @@ impl History<'_> {
             let known = person.choices.get(&row.id);
             match known {
                 Some(choice) => {
-                    if (choice.selected, choice.block_free) != (row.selected, row.block_free) {
+                    let chosen = (choice.selected, choice.receives, choice.block_free);
+                    if chosen != (row.selected, row.receives, row.block_free) {
                         return Err(format!("a choice was changed: {row:?}"));
                     }
                 }
                 None => {
-                    // A first list selects the primary one.
-                    if row.selected != row.is_primary || row.block_free {
+                    // A first list selects the primary one, which receives bookings if it can be written.
+                    if row.selected != row.is_primary || row.receives && !row.is_primary || row.block_free {
                         return Err(format!("a choice that nobody made: {row:?}"));
                     }
                     person.choices.insert(
@@ -107,6 +108,7 @@ impl History<'_> {
                             connection: ConnectionId(row.connection_id),
                             calendar: row.external_id.clone(),
                             selected: row.selected,
+                            receives: row.receives,
                             block_free: row.block_free,
                         },
                     );
@@ -117,8 +119,8 @@ impl History<'_> {
             person.choices.keys().filter(|id| !rows.iter().any(|row| row.id == **id)).copied().collect();
         for id in forgotten {
             let choice = person.choices.remove(&id).expect("it is there");
-            if choice.selected {
-                return Err(format!("a selected calendar was forgotten: {}", choice.calendar));
+            if choice.selected || choice.receives {
+                return Err(format!("a chosen calendar was forgotten: {}", choice.calendar));
             }
         }
         Ok(())
@@ -164,6 +166,10 @@ impl History<'_> {
         }
         self.people[number].must = blocked;
         self.compare_exports(number, &truth).await?;
+        let failing = self.setup.inspect.failing(id).await;
+        if !failing.is_empty() {
+            return Err(format!("bookings get into calendars, and it is told that they do not: {failing:?}"));
+        }
         self.compare_calendars(number).await?;
         self.compare_told(number, &rows).await?;
         self.compare_log(number).await

@@ -46,9 +46,7 @@ impl History<'_> {
         let calendars = self.setup.inspect.calendars(person.id).await;
         let mut expected = Expected::new();
         for connection in person.connections.iter().filter(|one| one.live) {
-            let receiving = calendars
-                .iter()
-                .find(|row| row.connection_id == connection.id.0 && row.receives && !row.gone);
+            let receiving = calendars.iter().find(|row| row.connection_id == connection.id.0 && row.receives);
             let receiving = receiving.map(|row| row.external_id.as_str());
             let mut sim = lock(&self.sim.state);
             let mut deleted = Vec::new();

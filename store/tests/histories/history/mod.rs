@@ -81,6 +81,7 @@ struct Choice {
     connection: ConnectionId,
     calendar: String,
     selected: bool,
+    receives: bool,
     block_free: bool,
 }
 

@@ -94,6 +94,8 @@ impl History<'_> {
         connection: ConnectionId,
         row: Option<&CalendarRow>,
     ) -> Verdict {
+        // What a round under way has come to know can be chosen at once.
+        self.adopt(person).await?;
         let id = self.people[person].id;
         self.tell(format!("{} is to receive bookings", row.map_or("no calendar", |row| &row.name)));
         let calendar = row.map(|row| CalendarId(row.id));
@@ -104,6 +106,12 @@ impl History<'_> {
             (true, None) => "receive: nowhere",
             (true, Some(_)) => "receive: another calendar",
         });
+        if done {
+            let choices = self.people[person].choices.iter_mut();
+            for (id, choice) in choices.filter(|(_, choice)| choice.connection == connection) {
+                choice.receives = calendar == Some(CalendarId(*id));
+            }
+        }
         self.release_all();
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::world::What;
 use chrono::{DateTime, TimeDelta, Utc};
 use simone_booking::ConnectionId;
 use simone_sync::ports::Choices;
+use std::collections::BTreeSet;
 
 impl History<'_> {
     /// Lets everything come to rest, and compares.
@@ -20,7 +21,10 @@ impl History<'_> {
         let mut rest = None;
         let mut writes = self.writes();
         for _ in 0..90 {
+            let resting = self.resting().await;
+            lock(&self.sim.state).resting = resting;
             self.program(&Gate::open()).await;
+            lock(&self.sim.state).resting.clear();
             self.check().await?;
             match self.unrest(since).await? {
                 Unrest::None if self.writes() == writes => {
@@ -58,6 +62,32 @@ impl History<'_> {
             self.slide().await?;
         }
         Ok(())
+    }
+
+    /// The calendars, by account, of which everybody knows that they are gone: nothing is asked there. Only who
+    /// disconnects knows of no calendar any more.
+    async fn resting(&self) -> BTreeSet<(usize, String)> {
+        let mut resting = BTreeSet::new();
+        {
+            let sim = lock(&self.sim.state);
+            let gone = sim.world.accounts.iter().flat_map(|account| &account.calendars);
+            for calendar in gone.filter(|calendar| !calendar.listed) {
+                resting.extend((0..sim.world.accounts.len()).map(|account| (account, calendar.id.clone())));
+            }
+        }
+        for person in &self.people {
+            let rows = self.setup.inspect.calendars(person.id).await;
+            for connection in self.setup.inspect.connections(person.id).await {
+                let of = person.connections.iter().find(|one| one.id.0 == connection.id);
+                let Some(of) = of.filter(|_| connection.status != "disconnected") else { continue };
+                let mine = |row: &&CalendarRow| row.connection_id == connection.id && !row.gone;
+                resting.retain(|(account, id)| {
+                    let known = rows.iter().filter(mine).any(|row| row.external_id == *id);
+                    *account != of.account || (connection.status != "disconnecting" && !known)
+                });
+            }
+        }
+        resting
     }
 
     pub(super) fn writes(&self) -> u64 {
@@ -153,11 +183,20 @@ impl History<'_> {
             let mut calendars = self.setup.inspect.calendars(id).await;
             calendars.sort_by(|one, other| one.external_id.cmp(&other.external_id));
             for row in &calendars {
-                if row.gone && row.selected {
+                if row.gone && (row.selected || row.receives) {
+                    if row.receives {
+                        cover("a receiving calendar is gone");
+                        let told = self.setup.inspect.failing(id).await;
+                        if !told.contains(&(row.connection_id,)) {
+                            return Err(format!("a receiving calendar is gone, and nobody is told: {row:?}"));
+                        }
+                    }
                     if self.dice.chance(50) {
-                        cover("a calendar that is gone is unselected");
-                        self.select_as(number, row.id, false).await?;
+                        self.give_up(number, row, &calendars).await?;
                     } else {
+                        if row.receives {
+                            cover("a receiving calendar is back");
+                        }
                         self.list_again(number, row);
                     }
                     settled = true;
@@ -182,6 +221,19 @@ impl History<'_> {
             }
         }
         Ok(Unrest::None)
+    }
+
+    /// The provider decides about a calendar that is gone: it is unselected, or another one receives bookings.
+    async fn give_up(&mut self, number: usize, gone: &CalendarRow, all: &[CalendarRow]) -> Verdict {
+        if gone.receives && (!gone.selected || self.dice.chance(50)) {
+            let there = |row: &&CalendarRow| row.connection_id == gone.connection_id && !row.gone;
+            let there: Vec<&CalendarRow> = all.iter().filter(there).collect();
+            let other = (!there.is_empty() && self.dice.chance(80)).then(|| *self.dice.pick(&there));
+            cover("a receiving calendar that is gone is given up");
+            return self.receive_in(number, ConnectionId(gone.connection_id), other).await;
+        }
+        cover("a calendar that is gone is unselected");
+        self.select_as(number, gone.id, false).await
     }
 
     pub(super) fn list_again(&mut self, person: usize, row: &CalendarRow) {
