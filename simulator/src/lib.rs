@@ -11,6 +11,7 @@ mod demo;
 mod faults;
 mod google;
 mod html;
+mod microsoft;
 mod page;
 mod push;
 mod requests;
@@ -120,6 +121,7 @@ fn router(simulator: Arc<Simulator>) -> Router {
     let faulty = middleware::from_fn_with_state(simulator.clone(), faults::apply);
     let packed = middleware::map_request(google::front::unpacked_for_others);
     let platforms = google::router()
+        .merge(microsoft::router())
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
         .layer(packed.clone())

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::google::model::Google;
+use crate::microsoft::Microsoft;
 use crate::push::Deliveries;
 use crate::requests::RequestLog;
 use crate::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, demo, push, state_file};
@@ -33,6 +34,7 @@ pub(crate) struct World {
     pub requests: RequestLog,
     pub deliveries: Deliveries,
     pub google: Google,
+    pub microsoft: Microsoft,
 }
 
 impl Simulator {
@@ -82,6 +84,7 @@ impl World {
             requests: RequestLog::default(),
             deliveries: Deliveries::default(),
             google: Google::default(),
+            microsoft: Microsoft::default(),
         };
         world.google.add_demo_client(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET);
         if options.demo {

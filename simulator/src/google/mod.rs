@@ -43,6 +43,7 @@ use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 
 use crate::simulator::Simulator;
+pub(crate) use guard::bearer;
 use model::Google;
 
 pub(crate) fn router() -> Router<Arc<Simulator>> {
