@@ -10,6 +10,8 @@ mod control;
 mod events;
 mod faults;
 mod free_busy;
+mod graph_identity;
+mod graph_support;
 mod listing;
 mod oauth;
 mod page;

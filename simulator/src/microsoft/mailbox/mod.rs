@@ -1,6 +1,8 @@
 //! Calendars and events (4 to 7).
 
 pub(crate) mod model;
+pub(crate) mod switches;
+pub(crate) mod zones;
 
 use std::sync::Arc;
 

@@ -11,6 +11,14 @@ pub(crate) struct Mailboxes {
     /// What changed and was not yet told to subscriptions.
     #[serde(skip)]
     pub changes: Vec<Changed>,
+    #[serde(default)]
+    pub switches: super::switches::Switches,
+}
+
+impl Mailboxes {
+    pub fn add(&mut self, account: &str, _email: &str, _name: &str, zone: &str, _rng: &mut impl rand::Rng) {
+        self.all.insert(account.to_owned(), Mailbox { zone: zone.to_owned() });
+    }
 }
 
 #[derive(Default, Deserialize, Serialize)]
