@@ -307,7 +307,7 @@ pub(crate) async fn apply(
     let (account, struck) = {
         let mut world = simulator.world();
         let (account, calendar) = if of_microsoft {
-            world.microsoft.whose(&parts.headers, &path, &body)
+            world.microsoft.whose(&parts.headers, parts.uri.path(), &body)
         } else {
             google::whose(&world.google, &parts.headers, &path, &query, &body)
         };
@@ -367,7 +367,10 @@ pub(crate) async fn apply(
 
     let struck = Struck(Arc::new(struck));
     parts.extensions.insert(struck.clone());
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = next.run(Request::from_parts(parts, Body::from(body.clone()))).await;
+    if of_microsoft && response.status().is_success() {
+        microsoft::guests::note(&mut simulator.world(), account.as_deref(), &method, &path, &body);
+    }
     let lost = struck.has(Kind::ResetAfter);
     note(if lost { 0 } else { response.status().as_u16() }, account);
     if delay > 0 {

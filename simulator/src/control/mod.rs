@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::google::errors::ApiError;
 use crate::simulator::{Simulator, World};
+pub(crate) use outlook::add as add_outlook_account;
 
 pub(crate) fn router() -> Router<Arc<Simulator>> {
     let controls = Router::new()
@@ -63,6 +64,12 @@ impl Problem {
 
     pub fn bad(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
+    }
+}
+
+impl Problem {
+    pub fn message(&self) -> &str {
+        &self.1
     }
 }
 

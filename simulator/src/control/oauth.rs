@@ -135,6 +135,9 @@ pub(super) async fn expire_access_tokens(State(simulator): State<Arc<Simulator>>
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Tokens {
+    /// If nothing is said, the one that has the account; of both, if no account is named either.
+    #[serde(default)]
+    platform: Option<String>,
     /// Of this account; of all if absent.
     #[serde(default)]
     account: Option<String>,
@@ -147,6 +150,15 @@ struct Tokens {
 pub(super) async fn expire_sync_tokens(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
     let which: Tokens = read(&body)?;
     let mut world = simulator.world();
+    let named = which.account.as_deref().unwrap_or_default();
+    let platform = Platform::of(&world, which.platform.as_deref(), named)?;
+    let of_all = which.platform.is_none() && which.account.is_none() && which.calendar.is_none();
+    if platform == Platform::Outlook || of_all {
+        outlook::expire_delta(&mut world, which.account.as_deref(), which.calendar.as_deref())?;
+        if !of_all {
+            return Ok(Json(json!({})));
+        }
+    }
     let now = world.now();
     let stamp = world.google.stamp(now);
     let google = &mut world.google;

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use serde_json::{Value, json};
 
-use super::{Answer, Problem, outlook, read};
+use super::{Answer, Platform, Problem, outlook, read};
 use crate::google::edits::reach;
 use crate::google::switches::Settings;
 use crate::google::view::View;
@@ -38,6 +38,10 @@ pub(super) async fn events(State(simulator): State<Arc<Simulator>>, RawQuery(que
     let account = parameter(query.as_deref(), "account").ok_or_else(|| Problem::bad("account: missing"))?;
     let calendar = parameter(query.as_deref(), "calendar").unwrap_or_else(|| "primary".to_owned());
     let world = simulator.world();
+    let platform = parameter(query.as_deref(), "platform");
+    if Platform::of(&world, platform.as_deref(), &account)? == Platform::Outlook {
+        return Ok(Json(outlook::events(&world, &account, &calendar)?));
+    }
     let id = reach(&world, &account, &calendar)?;
     let Some(calendar) = world.google.calendars.get(&id) else { return Ok(Json(json!([]))) };
     let view = View::of_owner(calendar);
@@ -77,7 +81,9 @@ pub(super) async fn mails(State(simulator): State<Arc<Simulator>>) -> Json<Value
 
 /// Events that clients wrote with guests on them.
 pub(super) async fn guests(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
-    Json(json!(simulator.world().google.guests))
+    let world = simulator.world();
+    let google = world.google.guests.iter().map(|one| json!(one));
+    Json(google.chain(world.microsoft.guests.iter().map(|one| json!(one))).collect())
 }
 
 pub(super) async fn settings(State(simulator): State<Arc<Simulator>>) -> Json<Value> {

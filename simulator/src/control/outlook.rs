@@ -16,6 +16,11 @@ use crate::DEMO_OUTLOOK_CLIENT_ID;
 use crate::microsoft::identity::model::{Account, Client, End, PERSONAL, Tenant};
 use crate::microsoft::identity::tokens;
 use crate::microsoft::ids::{guid, short};
+use crate::microsoft::mailbox::edits::{Edit, apply, reach};
+use crate::microsoft::mailbox::ids::IdKind;
+use crate::microsoft::mailbox::items::Item;
+use crate::microsoft::mailbox::prefer::Prefer;
+use crate::microsoft::mailbox::show::View;
 use crate::microsoft::mailbox::zones;
 use crate::microsoft::settings::Settings;
 use crate::microsoft::subscriptions::due::{Event, Lifecycle};
@@ -53,7 +58,15 @@ struct NewAccount {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewCalendar {
+    #[serde(alias = "summary")]
     name: String,
+    #[serde(default)]
+    color: Option<String>,
+    /// As `hexColor` shows it.
+    #[serde(default)]
+    hex: Option<String>,
+    #[serde(default = "yes")]
+    can_edit: bool,
     #[serde(default)]
     events: Vec<Value>,
 }
@@ -64,18 +77,95 @@ pub(super) fn accounts(world: &mut World) -> Vec<Value> {
 }
 
 /// Adds an account, or adds to one.
-pub(super) fn add(world: &mut World, said: Value) -> Result<Value, Problem> {
+pub(crate) fn add(world: &mut World, said: Value) -> Result<Value, Problem> {
     let new: NewAccount = serde_json::from_value(said).map_err(|error| Problem::bad(error.to_string()))?;
     if !new.email.contains('@') {
         return Err(Problem::bad("email: not an address"));
     }
-    let zone = new.zone.as_deref().unwrap_or("Europe/Paris");
-    let (zone, _) = zones::kept(zone).ok_or_else(|| Problem::bad("zone: not a name of a time zone"))?;
+    let zone = new.zone.clone().unwrap_or_else(|| "Europe/Paris".to_owned());
+    zones::kept(&zone).ok_or_else(|| Problem::bad("zone: not a name of a time zone"))?;
     let account = match world.microsoft.directory.account(&new.email) {
         Some(account) => account.clone(),
         None => made(world, &new, &zone),
     };
+    let email = account.email.clone();
+    add_events(world, &email, "primary", new.events)?;
+    for NewCalendar { name, color, hex, can_edit, events } in new.calendars {
+        let made =
+            apply(world, Edit::AddCalendar { account: email.clone(), name, color, hex, can_edit: true })?;
+        let id = made["calendar"].as_str().unwrap_or_default().to_owned();
+        add_events(world, &email, &id, events)?;
+        if !can_edit {
+            close(world, &account.id, &id);
+        }
+    }
     Ok(with_tokens(world, &account))
+}
+
+fn add_events(world: &mut World, account: &str, calendar: &str, events: Vec<Value>) -> Result<(), Problem> {
+    for event in events {
+        let (account, calendar) = (account.to_owned(), calendar.to_owned());
+        apply(world, Edit::AddEvent { account, calendar, event, _unchecked: true })?;
+    }
+    Ok(())
+}
+
+/// From now on nobody but the simulator's owner writes there.
+fn close(world: &mut World, account: &str, calendar: &str) {
+    let mailbox = world.microsoft.mailboxes.all.get_mut(account);
+    if let Some(calendar) = mailbox.and_then(|mailbox| mailbox.calendar_mut(calendar)) {
+        calendar.can_edit = false;
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a person does in Outlook.
+pub(super) fn edit(world: &mut World, said: Value) -> Result<Value, Problem> {
+    let edit: Edit = serde_json::from_value(said).map_err(|error| Problem::bad(error.to_string()))?;
+    apply(world, edit)
+}
+
+/// Everything that a calendar holds, as its owner sees it: single events and series, and what was changed in these.
+pub(super) fn events(world: &World, account: &str, calendar: &str) -> Result<Value, Problem> {
+    let id =
+        account_id(world, account).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no such account"))?;
+    let reach = reach(world, &id, calendar)?;
+    let mailboxes = &world.microsoft.mailboxes;
+    let view = View::new(mailboxes, &reach.owner, &Prefer::default())?;
+    let shown = |item: &Item<'_>| {
+        let mut shown = view.full(item);
+        shown.insert("immutableId".to_owned(), item.id(IdKind::Immutable).into());
+        let properties: Vec<Value> =
+            item.properties().map(|(id, value)| json!({"id": id, "value": value})).collect();
+        shown.insert("singleValueExtendedProperties".to_owned(), properties.into());
+        Value::Object(shown)
+    };
+    let mut all = Vec::new();
+    for event in mailboxes.calendar(&reach)?.events.values() {
+        all.push(shown(&Item::of(event)));
+        all.extend(event.exceptions.keys().filter_map(|day| event.occurrence(*day)).map(|item| shown(&item)));
+    }
+    Ok(all.into())
+}
+
+/// Delta links given so far are no longer valid.
+pub(super) fn expire_delta(
+    world: &mut World,
+    account: Option<&str>,
+    calendar: Option<&str>,
+) -> Result<(), Problem> {
+    let mailboxes = &world.microsoft.mailboxes;
+    let accounts: Vec<String> = match account {
+        Some(name) => mailboxes.account(name).map(str::to_owned).into_iter().collect(),
+        None => mailboxes.all.keys().cloned().collect(),
+    };
+    for account in accounts {
+        apply(world, Edit::ExpireDelta { account, calendar: calendar.map(str::to_owned) })?;
+    }
+    Ok(())
 }
 
 fn made(world: &mut World, new: &NewAccount, zone: &str) -> Account {

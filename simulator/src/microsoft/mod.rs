@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod errors;
 pub(crate) mod front;
 pub(crate) mod guard;
+pub(crate) mod guests;
 pub(crate) mod identity;
 pub(crate) mod ids;
 pub(crate) mod mailbox;
@@ -18,8 +19,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use crate::google::decoded_path;
 use crate::google::reply::Query;
 use crate::simulator::Simulator;
 
@@ -33,6 +37,8 @@ pub(crate) struct Microsoft {
     pub mailboxes: mailbox::model::Mailboxes,
     pub subscriptions: Vec<subscriptions::model::Subscription>,
     pub settings: settings::Settings,
+    /// Writes of clients with guests on them, oldest first.
+    pub guests: Vec<guests::Guests>,
     #[serde(skip)]
     pub throttle: throttle::Throttle,
     /// What is to be told to subscribers besides changes.
@@ -82,6 +88,7 @@ pub(crate) fn serves(path: &str) -> bool {
 
 impl Microsoft {
     /// Whose request this is (their address) and which calendar it names, as far as can be told before it is carried out.
+    /// The path is still percent-encoded: ids have slashes.
     pub fn whose(&self, headers: &HeaderMap, path: &str, body: &[u8]) -> (Option<String>, Option<String>) {
         let email = |id: &str| self.directory.account(id).map(|account| account.email.clone());
         if path.ends_with("/oauth2/v2.0/token") {
@@ -93,9 +100,27 @@ impl Microsoft {
             );
         }
         let account = guard::bearer_of(headers).and_then(|token| self.directory.account_of_secret(token));
-        let calendar = path
-            .split_once("/calendars/")
-            .map(|(_, rest)| rest.split('/').next().unwrap_or_default().to_owned());
+        let named =
+            path.split_once("/calendars/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
+        let default = |account: &str| self.mailboxes.default_of(account).ok().map(|reach| reach.calendar);
+        let calendar = match (named, account) {
+            (Some(named), _) => Some(decoded_path(named)),
+            (None, Some(account))
+                if throttle::is_of_mailbox(front::behind_version(path).unwrap_or_default()) =>
+            {
+                default(account)
+            }
+            (None, _) => None,
+        };
         (account.and_then(email), calendar)
     }
+}
+
+/// A recurrence, as Graph takes it: each week on the weekday of the first day, without an end.
+pub(crate) fn weekly_on(first: NaiveDate) -> Value {
+    let weekday = first.format("%A").to_string().to_lowercase();
+    json!({
+        "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": [weekday], "firstDayOfWeek": "monday"},
+        "range": {"type": "noEnd", "startDate": first.to_string()},
+    })
 }

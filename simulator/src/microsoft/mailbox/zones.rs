@@ -13,7 +13,7 @@ pub(crate) fn find(name: &str) -> Option<Tz> {
     }
     match name.parse::<WindowsTimezone>() {
         Ok(windows) => windows.tzdb_id().parse().ok(),
-        Err(_) => TZ_VARIANTS.iter().copied().find(|tz| tz.name().eq_ignore_ascii_case(name)),
+        Err(_) => TZ_VARIANTS.iter().find(|tz| tz.name().eq_ignore_ascii_case(name)).copied(),
     }
 }
 

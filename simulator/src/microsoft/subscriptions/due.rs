@@ -105,15 +105,15 @@ impl Microsoft {
     }
 
     fn concerns(&self, subscription: &Subscription, change: &Changed) -> bool {
-        subscription.mailbox == change.mailbox
+        subscription.owner == change.mailbox
             && match &subscription.watched {
                 Watched::Calendar(calendar) => *calendar == change.calendar,
                 Watched::Default => self.is_default(&change.mailbox, &change.calendar),
             }
     }
 
-    fn is_default(&self, _mailbox: &str, _calendar: &str) -> bool {
-        true
+    fn is_default(&self, mailbox: &str, calendar: &str) -> bool {
+        self.mailboxes.default_of(mailbox).is_ok_and(|default| default.calendar == calendar)
     }
 
     fn notice(&self, subscription: &Subscription, change: &Changed, kind: Kind) -> Notice {

@@ -68,7 +68,14 @@ fn read(world: &mut World, headers: &HeaderMap, bytes: &[u8]) -> GraphResult<Sub
         return Err(invalid("Subscriptions with resource data are not supported here."));
     }
     let resource = wanted::text(&said, "resource")?.to_owned();
-    let watched = wanted::watched(&resource, account)?;
+    let mailboxes = &world.microsoft.mailboxes;
+    let (watched, owner) = match wanted::watched(&resource, account)? {
+        Watched::Default => (Watched::Default, mailboxes.default_of(&account.id)?.owner),
+        Watched::Calendar(id) => {
+            let reach = mailboxes.reach(&account.id, &id)?;
+            (Watched::Calendar(reach.calendar), reach.owner)
+        }
+    };
     let lifecycle_url = match &said["lifecycleNotificationUrl"] {
         Value::Null => None,
         _ => Some(wanted::address(&said, "lifecycleNotificationUrl", settings)?),
@@ -78,6 +85,7 @@ fn read(world: &mut World, headers: &HeaderMap, bytes: &[u8]) -> GraphResult<Sub
         resource,
         watched,
         mailbox: account.id.clone(),
+        owner,
         client: caller.client,
         by_control: caller.by_control,
         changes: wanted::changes(&said)?,
@@ -88,11 +96,6 @@ fn read(world: &mut World, headers: &HeaderMap, bytes: &[u8]) -> GraphResult<Sub
         expires: wanted::expiration(&said, now, settings)?,
         immutable: prefers_immutable(headers),
     };
-    if let Watched::Calendar(calendar) = &new.watched
-        && !has_calendar(world, &new.mailbox, calendar)
-    {
-        return Err(GraphError::not_found());
-    }
     room_for(world, &new)?;
     Ok(Subscription { id: guid(&mut world.rng), ..new })
 }
@@ -104,10 +107,6 @@ fn prefers_immutable(headers: &HeaderMap) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .any(|value| value.trim().replace('"', "").eq_ignore_ascii_case("IdType=ImmutableId"))
-}
-
-fn has_calendar(_world: &World, _mailbox: &str, _calendar: &str) -> bool {
-    true
 }
 
 /// The same again, or one too many.

@@ -24,6 +24,8 @@ pub(crate) struct Subscription {
     pub watched: Watched,
     /// The account's id.
     pub mailbox: String,
+    /// The account in whose mailbox the calendar stands: another's, if it is shared.
+    pub owner: String,
     pub client: String,
     /// It was made with a token that a control handed out.
     pub by_control: bool,
