@@ -13,6 +13,7 @@ mod free_busy;
 mod graph_batch;
 mod graph_control;
 mod graph_identity;
+mod graph_page;
 mod graph_subscriptions;
 mod graph_support;
 mod graph_throttle;
