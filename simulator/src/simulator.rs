@@ -15,7 +15,10 @@ use crate::google::model::Google;
 use crate::microsoft::Microsoft;
 use crate::push::Deliveries;
 use crate::requests::RequestLog;
-use crate::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, demo, push, state_file};
+use crate::{
+    DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_OUTLOOK_CLIENT_ID, DEMO_OUTLOOK_CLIENT_SECRET, Options, demo,
+    push, state_file,
+};
 
 pub(crate) struct Simulator {
     options: Options,
@@ -42,9 +45,11 @@ impl Simulator {
     pub fn new(options: Options) -> io::Result<Self> {
         let mut world = World::new(&options);
         if let Some(file) = &options.state_file
-            && let Some(google) = state_file::read(file, &mut world.rng)?
+            && let Some((google, microsoft)) = state_file::read(file, &mut world.rng)?
         {
             world.google = google;
+            // A file from before there was Microsoft: it begins as if there were no file.
+            world.microsoft = microsoft.unwrap_or(world.microsoft);
         }
         let client = push::client().map_err(io::Error::other)?;
         Ok(Simulator { options, world: Mutex::new(world), client, running: Mutex::default() })
@@ -87,6 +92,7 @@ impl World {
             microsoft: Microsoft::default(),
         };
         world.google.add_demo_client(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET);
+        world.microsoft.directory.add_demo_client(DEMO_OUTLOOK_CLIENT_ID, DEMO_OUTLOOK_CLIENT_SECRET);
         if options.demo {
             demo::load(&mut world);
         }

@@ -1,6 +1,6 @@
 //! Calendars and events (4 to 7).
 
-mod access;
+pub(crate) mod access;
 mod actions;
 mod ask;
 mod bodies;
@@ -18,12 +18,12 @@ pub(crate) mod items;
 mod listing;
 pub(crate) mod model;
 mod odata;
-mod prefer;
+pub(crate) mod prefer;
 mod recurrence;
 mod schedule;
 pub(crate) mod show;
 pub(crate) mod switches;
-mod times;
+pub(crate) mod times;
 mod views;
 mod write;
 pub(crate) mod zones;
