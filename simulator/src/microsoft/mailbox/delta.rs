@@ -229,8 +229,8 @@ fn changed(calendar: &Calendar, round: &Round, switches: &Switches) -> VecDeque<
         for gone in calendar.gone.iter().filter(|gone| gone.sequence > since) {
             units.push_back(Unit::Removed(gone.ids.clone(), None));
             if switches.deleted_series == DeletedSeries::Occurrences {
-                let inside =
-                    |day: &&NaiveDate| (round.from.date_naive()..=round.to.date_naive()).contains(*day);
+                let begins = |day: &NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
+                let inside = |day: &&NaiveDate| (round.from..round.to).contains(&begins(day));
                 let days = gone.days.iter().filter(inside);
                 units.extend(days.map(|day| Unit::Removed(gone.ids.clone(), Some(*day))));
             }
