@@ -2,12 +2,13 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use simone_simulator::Options;
 
 use crate::graph_events_client::{
     EVA, MAX, Mail, SPRING, all_day, at, code, escaped, event_path, lunch, starts, subjects, text, timed,
     yoga,
 };
-use crate::support::reply;
+use crate::support::{NOW, instant, reply};
 
 #[tokio::test]
 async fn a_mailbox_has_a_default_calendar_and_one_that_cannot_be_edited() {
@@ -405,4 +406,63 @@ async fn a_token_that_reads_does_not_write() {
     let none = reply(mail.sim.http.get(mail.sim.url("/v1.0/me/events")).send().await.unwrap()).await;
     assert_eq!(code(&none), (401, "InvalidAuthenticationToken"));
     assert!(none.headers.contains_key("www-authenticate"));
+}
+
+#[tokio::test]
+async fn what_is_taken_back_is_refused_or_gone() {
+    let mail = Mail::start().await;
+    mail.add(MAX, json!({})).await;
+    let shared =
+        text(&mail.edit(json!({"do": "share_calendar", "from": MAX, "can_edit": true})).await["calendar"]);
+    let path = format!("/me/calendars/{}", escaped(&shared));
+    assert_eq!(mail.post(&format!("{path}/events"), lunch()).await.status, 201);
+    mail.edit(json!({"do": "withdraw_calendar", "calendar": shared, "keep_listed": true})).await;
+    assert_eq!(mail.all("/me/calendars").await.len(), 3, "it still stands on the list");
+    for path in [path.clone(), format!("{path}/events"), format!("{path}/calendarView/delta?{SPRING}")] {
+        assert_eq!(code(&mail.get(&path).await), (403, "ErrorAccessDenied"), "{path}");
+    }
+    mail.edit(json!({"do": "share_calendar", "from": MAX})).await;
+    assert_eq!(mail.all(&format!("{path}/events")).await.len(), 1);
+    mail.edit(json!({"do": "withdraw_calendar", "calendar": shared})).await;
+    assert_eq!(code(&mail.get(&path).await), (404, "ErrorItemNotFound"));
+
+    let work = mail.calendar("Travail").await;
+    let renewed = text(&mail.edit(json!({"do": "renew_calendar_id", "calendar": work})).await["calendar"]);
+    assert_eq!(mail.get(&format!("/me/calendars/{}", escaped(&work))).await.status, 404);
+    assert_eq!(mail.get(&format!("/me/calendars/{}", escaped(&renewed))).await.body["name"], "Travail");
+}
+
+#[tokio::test]
+async fn one_meeting_has_one_uid_in_all_mailboxes() {
+    let mail = Mail::start().await;
+    mail.add(MAX, json!({})).await;
+    let mut edit = json!({"do": "invite", "from": "boss@contoso.test", "event": lunch(), "uid": "0400AB"});
+    let one = mail.edit(edit.clone()).await;
+    edit["account"] = MAX.into();
+    let other = mail.edit(edit).await;
+    assert_eq!((&one["event"]["iCalUId"], &other["event"]["iCalUId"]), (&json!("0400AB"), &json!("0400AB")));
+    assert_ne!(one["id"], other["id"]);
+}
+
+#[tokio::test]
+async fn mailboxes_outlive_the_process() {
+    let file = std::env::temp_dir().join(format!("simone-mailboxes-{}.json", std::process::id()));
+    let options =
+        || Options { now: Some(instant(NOW)), seed: 7, state_file: Some(file.clone()), ..Options::default() };
+    let mail = Mail::with(options()).await;
+    let master = mail.made(yoga()).await;
+    let view = format!("/me/calendarView?{SPRING}&$top=100");
+    let before = mail.all(&view).await;
+    mail.patch(&event_path(&before[2]["id"]), json!({"subject": "Pilates"})).await;
+    mail.delete(&event_path(&before[3]["id"])).await;
+    let (_, link) = mail.round(&format!("/me/calendarView/delta?{SPRING}")).await;
+    mail.patch(&event_path(&master["id"]), json!({"subject": "Gym"})).await;
+    let before = mail.all(&view).await;
+    mail.sim.stop().await;
+
+    let mail = Mail::with(options()).await;
+    assert_eq!(mail.all(&view).await, before);
+    let path = link.split_once("/v1.0").unwrap().1;
+    assert_eq!(mail.round(path).await.0.concat().len(), 13, "the series, and links are still good");
+    std::fs::remove_file(&file).unwrap();
 }

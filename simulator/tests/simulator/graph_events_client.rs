@@ -25,7 +25,11 @@ pub struct Mail {
 impl Mail {
     /// Eva's mailbox, in Paris, without pages that are empty at random.
     pub async fn start() -> Mail {
-        let sim = Sim::with(Options { now: Some(instant(NOW)), seed: 7, ..Options::default() }).await;
+        Mail::with(Options { now: Some(instant(NOW)), seed: 7, ..Options::default() }).await
+    }
+
+    pub async fn with(options: Options) -> Mail {
+        let sim = Sim::with(options).await;
         let token = added(&sim, EVA, json!({})).await;
         let mail = Mail { sim, token, prefer: Vec::new() };
         mail.switch(json!({"empty_first_page": "never"})).await;

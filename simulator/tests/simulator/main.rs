@@ -13,6 +13,7 @@ mod free_busy;
 mod graph_batch;
 mod graph_control;
 mod graph_delta;
+mod graph_delta_follow;
 mod graph_events;
 mod graph_events_client;
 mod graph_identity;

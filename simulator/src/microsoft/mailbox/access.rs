@@ -73,6 +73,9 @@ impl Mailboxes {
             return Err(malformed());
         }
         let shared = mailbox.shared.iter().find(|shared| shared.id == id).ok_or_else(no_calendar)?;
+        if shared.withdrawn {
+            return Err(denied());
+        }
         Ok(Reach {
             owner: shared.owner.clone(),
             calendar: shared.calendar.clone(),

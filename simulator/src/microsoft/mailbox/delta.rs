@@ -22,10 +22,11 @@ use crate::microsoft::errors::{GraphError, GraphResult};
 use crate::simulator::{Simulator, World};
 
 /// Links that are remembered; an older one has expired.
-const REMEMBERED: usize = 20_000;
+const REMEMBERED: usize = 8_000;
 
-/// Letters of a token: links are long.
+/// Letters of a token: links are long. By the first of them it is known again.
 const TOKEN: usize = 400;
+const KNOWN: usize = 40;
 
 /// What the tokens of links stand for.
 #[derive(Default, Deserialize, Serialize)]
@@ -63,7 +64,12 @@ enum Unit {
 }
 
 impl Rounds {
-    fn keep(&mut self, token: String, round: Round) {
+    fn get(&self, token: &str) -> Option<&Round> {
+        self.all.get(token.get(..KNOWN).filter(|_| token.len() == TOKEN)?)
+    }
+
+    fn keep(&mut self, token: &str, round: Round) {
+        let token = token.chars().take(KNOWN).collect::<String>();
         self.all.insert(token.clone(), round);
         self.oldest.push_back(token);
         while self.oldest.len() > REMEMBERED {
@@ -179,7 +185,7 @@ fn begun(world: &World, ask: &Ask, account: &str, reach: &Reach) -> GraphResult<
 fn resumed(world: &World, ask: &Ask, account: &str, reach: &Reach, token: &str) -> GraphResult<Round> {
     let mailboxes = &world.microsoft.mailboxes;
     let calendar = mailboxes.calendar(reach)?;
-    let Some(round) = mailboxes.rounds.all.get(token) else {
+    let Some(round) = mailboxes.rounds.get(token) else {
         let is_token = token.len() == TOKEN;
         return Err(if is_token { expired(world, ask, None) } else { badly_formed() });
     };
@@ -345,7 +351,7 @@ fn page(world: &mut World, ask: &Ask, mut round: Round, value: Vec<Value>, left:
     };
     let pairs = [(parameter.to_owned(), token.clone())];
     body.insert(link.to_owned(), ask.link(&pairs).into());
-    microsoft.mailboxes.rounds.keep(token, round);
+    microsoft.mailboxes.rounds.keep(&token, round);
     body.into()
 }
 

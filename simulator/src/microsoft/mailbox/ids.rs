@@ -102,6 +102,11 @@ pub(super) fn guid(rng: &mut impl Rng) -> String {
     format!("{}-{}-4{}-a{}-{}", digits(8), digits(4), digits(3), digits(3), digits(12))
 }
 
+/// An `iCalUId` as Exchange makes them.
+pub(super) fn uid(rng: &mut impl Rng) -> String {
+    format!("040000008200E00074C5B7101A82E008{}", guid(rng).replace('-', "").to_uppercase())
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;

@@ -1,6 +1,6 @@
 //! What a listing is made of: events, and the occurrences of series with what was changed in them.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::ids::{self, IdKind};
@@ -195,11 +195,6 @@ impl Event {
     /// An event without occurrences.
     pub fn is_empty_series(&self) -> bool {
         self.is_series() && self.days().next().is_none()
-    }
-
-    /// The midnight on which the day of a time ends, for all-day events.
-    pub fn midnight_after(day: NaiveDate) -> Option<chrono::NaiveDateTime> {
-        Some(day.succ_opt()?.and_time(NaiveTime::MIN))
     }
 }
 

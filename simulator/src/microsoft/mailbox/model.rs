@@ -79,6 +79,8 @@ pub(crate) struct Shared {
     pub can_edit: bool,
     pub can_view_private: bool,
     pub version: u64,
+    /// Its owner took back what was allowed.
+    pub withdrawn: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -232,6 +234,22 @@ impl Mailboxes {
     pub fn account(&self, name: &str) -> Option<&str> {
         let found = self.all.iter().find(|(id, one)| *id == name || one.email.eq_ignore_ascii_case(name));
         found.map(|(id, _)| id.as_str())
+    }
+}
+
+impl Mailboxes {
+    /// Gives one of an account's own calendars another id.
+    pub fn renew_id(&mut self, account: &str, old: &str, new: &str) {
+        for (owner, mailbox) in &mut self.all {
+            if owner == account
+                && let Some(calendar) = mailbox.calendar_mut(old)
+            {
+                new.clone_into(&mut calendar.id);
+            }
+            for shared in mailbox.shared.iter_mut().filter(|shared| shared.calendar == old) {
+                new.clone_into(&mut shared.calendar);
+            }
+        }
     }
 }
 

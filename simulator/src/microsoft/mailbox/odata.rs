@@ -12,7 +12,7 @@ pub(super) struct Select(Option<Vec<String>>);
 
 /// One name of `$expand` with the options in its parentheses.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Expand {
+pub(crate) struct Expand {
     pub name: String,
     pub options: Vec<(String, String)>,
 }

@@ -3,17 +3,17 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::access::Reach;
-use super::edits::missing;
-use super::ids::Ids;
-use super::items::{Item, Target};
-use super::model::{Person, Response};
-use super::recurrence::Until;
-use super::times::{Time, read_instant, read_wall};
-use super::write::{Editor, exception_of, written};
-use super::zones;
+use super::missing;
 use crate::control::Problem;
 use crate::microsoft::errors::GraphResult;
+use crate::microsoft::mailbox::access::Reach;
+use crate::microsoft::mailbox::ids::{self, Ids};
+use crate::microsoft::mailbox::items::{Item, Target};
+use crate::microsoft::mailbox::model::{Person, Response};
+use crate::microsoft::mailbox::recurrence::Until;
+use crate::microsoft::mailbox::times::{Time, read_instant, read_wall};
+use crate::microsoft::mailbox::write::{Editor, exception_of, written};
+use crate::microsoft::mailbox::zones;
 use crate::simulator::World;
 
 const DAY: i64 = 24 * 60;
@@ -133,9 +133,9 @@ pub(super) fn split(
 
 impl Editor<'_> {
     /// As a new event: with other ids, and nobody's transaction.
-    fn insert_copy(&mut self, mut event: super::model::Event) -> GraphResult<Target> {
+    fn insert_copy(&mut self, mut event: crate::microsoft::mailbox::model::Event) -> GraphResult<Target> {
         event.ids = Ids::new(self.rng());
-        event.uid = format!("{}{}", event.uid, super::ids::guid(self.rng()).replace('-', "").to_uppercase());
+        event.uid = ids::uid(self.rng());
         event.transaction = None;
         event.created = self.now();
         event.modified = self.now();
@@ -194,8 +194,8 @@ impl Editor<'_> {
     fn except(
         &mut self,
         target: Target,
-        one: impl FnOnce(&mut super::model::Exception),
-        whole: impl FnOnce(&mut super::model::Event),
+        one: impl FnOnce(&mut crate::microsoft::mailbox::model::Exception),
+        whole: impl FnOnce(&mut crate::microsoft::mailbox::model::Event),
     ) -> GraphResult<()> {
         let mut exception = exception_of(&self.mailboxes.item(&self.reach, target)?);
         let event = self.event(target.key)?;

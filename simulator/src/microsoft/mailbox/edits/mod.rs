@@ -1,14 +1,15 @@
 //! What a person does in Outlook's own pages, as data: used by the controls and by the page. Names that Google's edits
 //! have, too, are understood here.
 
+mod edit;
+mod hands;
+
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::access::Reach;
 use super::actions::Reply;
-use super::hands;
 use super::ids;
 use super::items::{Item, Target, Window};
 use super::model::{Mailbox, Person, Response, Shared};
@@ -19,224 +20,7 @@ use super::zones;
 use crate::control::Problem;
 use crate::microsoft::errors::GraphError;
 use crate::simulator::World;
-
-fn primary() -> String {
-    "primary".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// An action of the owner of an account, who is named by id or address. `calendar` is an id, a name, or `primary`;
-/// `event` an id of either kind, also of an occurrence.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum Edit {
-    AddCalendar {
-        account: String,
-        #[serde(alias = "summary")]
-        name: String,
-        #[serde(default)]
-        color: Option<String>,
-        /// As `hexColor` shows it.
-        #[serde(default)]
-        hex: Option<String>,
-        #[serde(default = "yes")]
-        can_edit: bool,
-    },
-    RenameCalendar {
-        account: String,
-        #[serde(default = "primary")]
-        calendar: String,
-        #[serde(alias = "summary")]
-        name: String,
-    },
-    /// Puts someone else's calendar on this account's list, or changes what the account may do there.
-    ShareCalendar {
-        account: String,
-        /// Whose it is.
-        from: String,
-        #[serde(default = "primary")]
-        calendar: String,
-        #[serde(default)]
-        can_edit: bool,
-        #[serde(default)]
-        can_view_private: bool,
-    },
-    /// Takes a shared calendar off the account's list.
-    WithdrawCalendar { account: String, calendar: String },
-    /// Deletes one of the account's own.
-    #[serde(alias = "delete_calendar")]
-    RemoveCalendar { account: String, calendar: String },
-    /// `event`: as Graph takes it.
-    AddEvent {
-        account: String,
-        #[serde(default = "primary")]
-        calendar: String,
-        event: Value,
-        /// Understood for Google's sake.
-        #[serde(default, rename = "unchecked")]
-        _unchecked: bool,
-    },
-    /// `changes`: as a PATCH of Graph.
-    ChangeEvent {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        changes: Value,
-        #[serde(default, rename = "unchecked")]
-        _unchecked: bool,
-    },
-    /// Later by so many minutes (all-day events by whole days), or to a new start with the same length, or both
-    /// ends. A series moves as a whole, an occurrence alone.
-    MoveEvent {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        #[serde(default)]
-        by_minutes: Option<i64>,
-        #[serde(default)]
-        start: Option<String>,
-        #[serde(default)]
-        end: Option<String>,
-    },
-    DeleteEvent {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-    },
-    /// Changes nothing but its version.
-    TouchEvent {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-    },
-    #[serde(alias = "cancel_instance")]
-    DeleteOccurrence {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        /// A day in the series' zone, or the instant.
-        original_start: String,
-    },
-    #[serde(alias = "move_instance")]
-    MoveOccurrence {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        original_start: String,
-        #[serde(default)]
-        by_minutes: Option<i64>,
-        #[serde(default)]
-        start: Option<String>,
-        #[serde(default)]
-        end: Option<String>,
-    },
-    /// Another pattern or range, or the same one some days later: occurrences get new ids.
-    RescheduleSeries {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        #[serde(default)]
-        by_days: Option<i64>,
-        #[serde(default)]
-        recurrence: Option<Value>,
-    },
-    /// "This and following": the range is shortened, and an unrelated series begins at this slot, changed as said.
-    SplitSeries {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        original_start: String,
-        #[serde(default)]
-        changes: Map<String, Value>,
-    },
-    #[serde(alias = "drag_event")]
-    DragToCalendar {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        to: String,
-    },
-    /// A copy made by hand: it keeps extended properties and has no `transactionId`.
-    #[serde(alias = "duplicate_event")]
-    Duplicate {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-    },
-    /// Someone invites the account: a copy with an organizer elsewhere appears, tentative and not answered.
-    Invite {
-        account: String,
-        #[serde(default = "primary")]
-        calendar: String,
-        from: String,
-        event: Value,
-    },
-    Accept {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-    },
-    Decline {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-    },
-    /// `accepted`, `tentative` or `declined`. What was declined leaves the calendar, unless it is `kept`.
-    Respond {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        response: String,
-        #[serde(default)]
-        keep: bool,
-    },
-    /// The organizer calls the meeting off: it stays, as cancelled.
-    CancelByOrganizer {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-    },
-    /// The series keeps its wall time in another zone. A name without meaning (`tzone://Microsoft/Custom`) is shown
-    /// as it is and keeps the zone that was.
-    ChangeSeriesZone {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-        event: String,
-        zone: String,
-    },
-    /// The zone of the mailbox.
-    #[serde(alias = "set_calendar_zone")]
-    ChangeZone {
-        account: String,
-        #[serde(default, rename = "calendar")]
-        _calendar: Option<String>,
-        zone: String,
-    },
-    /// Delta links of a calendar, or of all of the account's, have expired.
-    ExpireDelta {
-        account: String,
-        #[serde(default)]
-        calendar: Option<String>,
-    },
-}
+pub(crate) use edit::Edit;
 
 impl From<GraphError> for Problem {
     fn from(error: GraphError) -> Self {
@@ -300,10 +84,27 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Done {
                 can_edit,
                 can_view_private,
                 version,
+                withdrawn: false,
             });
             calendar_shown(world, &account, &id)
         }
-        Edit::WithdrawCalendar { account, calendar } | Edit::RemoveCalendar { account, calendar } => {
+        Edit::WithdrawCalendar { account, calendar, keep_listed: true } => {
+            let account = account_of(world, &account)?;
+            let reach = reach(world, &account, &calendar)?;
+            let mailbox = world.microsoft.mailboxes.of_mut(&account)?;
+            let shared = mailbox.shared.iter_mut().find(|shared| shared.id == reach.listed);
+            shared.ok_or_else(|| missing("shared calendar"))?.withdrawn = true;
+            Ok(json!({"calendar": reach.listed}))
+        }
+        Edit::RenewCalendarId { account, calendar } => {
+            let account = account_of(world, &account)?;
+            let old = reach(world, &account, &calendar)?;
+            let World { microsoft, rng, .. } = world;
+            let id = ids::folder(rng);
+            microsoft.mailboxes.renew_id(&old.owner, &old.calendar, &id);
+            calendar_shown(world, &account, &id)
+        }
+        Edit::WithdrawCalendar { account, calendar, .. } | Edit::RemoveCalendar { account, calendar } => {
             let account = account_of(world, &account)?;
             let reach = reach(world, &account, &calendar)?;
             let mailbox = world.microsoft.mailboxes.of_mut(&account)?;
@@ -392,7 +193,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Done {
             let target = by_hand(world, reach.clone()).duplicate(target)?;
             shown(world, &reach, target)
         }
-        Edit::Invite { account, calendar, from, event } => {
+        Edit::Invite { account, calendar, from, event, uid } => {
             let account = account_of(world, &account)?;
             let reach = reach(world, &account, &calendar)?;
             let me = world.microsoft.mailboxes.of(&account)?.person();
@@ -405,6 +206,7 @@ pub(crate) fn apply(world: &mut World, edit: Edit) -> Done {
             let target = editor.create(&hands::invitation(event, &me))?;
             let event = editor.event(target.key)?;
             (event.organizer, event.own) = (organizer, false);
+            event.uid = uid.unwrap_or_else(|| event.uid.clone());
             event.response = Response { response: "notResponded".to_owned(), time: None };
             // An invitation that nobody has answered blocks as tentative (5.2).
             event.fields.insert("showAs".to_owned(), "tentative".into());
@@ -543,7 +345,7 @@ fn shown(world: &World, reach: &Reach, target: Target) -> Done {
 }
 
 fn calendar_shown(world: &World, account: &str, id: &str) -> Done {
-    let entry = super::calendars::shown(&world.microsoft.mailboxes, account, id)?;
+    let entry = crate::microsoft::mailbox::calendars::shown(&world.microsoft.mailboxes, account, id)?;
     Ok(json!({"calendar": id, "entry": entry}))
 }
 
