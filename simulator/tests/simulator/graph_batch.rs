@@ -84,8 +84,8 @@ async fn what_is_beyond_the_limit_of_a_mailbox_is_refused() {
     }
     assert_eq!(sim.observe("throttle").await[0]["highest"], 7, "a test sees that too much was asked at once");
     let mut chain = all(7);
-    for id in 1..7_usize {
-        chain[id]["dependsOn"] = json!([(id - 1).to_string()]);
+    for (before, request) in chain.iter_mut().skip(1).enumerate() {
+        request["dependsOn"] = json!([before.to_string()]);
     }
     let reply = sim.graph_batch(chain).await;
     assert!((0..7).all(|id| of(&reply, &id.to_string())["status"] == 200), "one after the other is no crowd");
