@@ -68,6 +68,10 @@ impl Problem {
 }
 
 impl Problem {
+    pub fn status(&self) -> StatusCode {
+        self.0
+    }
+
     pub fn message(&self) -> &str {
         &self.1
     }

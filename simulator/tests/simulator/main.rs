@@ -18,6 +18,7 @@ mod graph_events;
 mod graph_events_client;
 mod graph_identity;
 mod graph_odata;
+mod graph_page;
 mod graph_schema;
 mod graph_subscriptions;
 mod graph_support;
