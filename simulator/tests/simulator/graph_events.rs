@@ -400,7 +400,7 @@ async fn the_hand_copies_splits_and_changes_zones() {
 }
 
 #[tokio::test]
-async fn a_token_that_reads_does_not_write() {
+async fn without_a_token_there_is_no_calendar() {
     let mail = Mail::start().await;
     mail.made(lunch()).await;
     let none = reply(mail.sim.http.get(mail.sim.url("/v1.0/me/events")).send().await.unwrap()).await;
