@@ -108,7 +108,8 @@ impl<'a> Item<'a> {
     }
 
     pub fn version(&self) -> u64 {
-        self.exception.map_or(self.event.version, |exception| exception.version)
+        // What an exception does not say for itself it takes from its series: it changes with that.
+        self.exception.map_or(self.event.version, |exception| exception.version.max(self.event.version))
     }
 
     pub fn modified(&self) -> DateTime<Utc> {
