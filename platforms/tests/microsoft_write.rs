@@ -1,8 +1,6 @@
 //! Microsoft's adapter writes against the simulator, over HTTP: what an event of ours is, how it changes and goes, alone
 //! and several at a time.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
-
 mod support;
 
 use reqwest::Method;
