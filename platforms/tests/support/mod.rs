@@ -3,6 +3,9 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
+pub mod csdl;
+pub mod outlook;
+
 use secrecy::SecretString;
 use simone_booking::{BookingId, Interval};
 use simone_sync::event::{Change, ObservedEvent};
