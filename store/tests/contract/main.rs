@@ -5,9 +5,11 @@
 mod api_tokens;
 mod bookings;
 mod bookings_kept;
+mod bounded;
 mod conflicts;
 mod entered;
 mod keys;
+mod leases;
 mod log;
 mod people;
 mod reasons;
