@@ -258,8 +258,8 @@ impl Draft {
                     let Some(stored) = known.get(&id) else {
                         // A series of which only occurrences are known.
                         let rows = exceptions.get(id.as_str()).into_iter().flatten();
-                        let rows: Vec<String> =
-                            rows.filter(|row| !known[**row].held).map(|row| (*row).to_owned()).collect();
+                        let gone = rows.filter(|row| !known[**row].held && !last.contains_key(**row));
+                        let rows: Vec<String> = gone.map(|row| (*row).to_owned()).collect();
                         if !rows.is_empty() {
                             draft.lost.insert(id, rows);
                         }

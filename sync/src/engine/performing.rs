@@ -168,7 +168,7 @@ impl Engine {
                 // or the name is used up.
                 Err(PlatformError::Exists) => Ok(task.to(Step::Recognize(content))),
                 answer => {
-                    let event = written(answer)?;
+                    let event = written(answer, &task.marker)?;
                     self.store
                         .record_export(&round.lease, key, Write::Created, &content, &event, now)
                         .await?;
@@ -189,7 +189,7 @@ impl Engine {
                 // Read again, and decide again.
                 Err(PlatformError::Changed | PlatformError::NotFound) => Ok(task.to(Step::Reread)),
                 answer => {
-                    let event = written(answer)?;
+                    let event = written(answer, &task.marker)?;
                     if let Operation::Update { content, .. } = task.operation {
                         let lease = &round.lease;
                         self.store.record_export(lease, key, Write::Updated, content, &event, now).await?;
@@ -336,10 +336,12 @@ fn found(answer: Answer) -> Result<Option<ObservedEvent>, Stop> {
     }
 }
 
-/// The event as it was written.
-fn written(answer: Answer) -> Result<ObservedEvent, Stop> {
+/// The event as it was written. It is ours, whether or not the answer says so.
+fn written(answer: Answer, marker: &Marker) -> Result<ObservedEvent, Stop> {
     match answer {
-        Ok(Done::Event(Change::Present(event))) => Ok(*event),
+        Ok(Done::Event(Change::Present(event))) => {
+            Ok(ObservedEvent { marker: Some(marker.clone()), ..*event })
+        }
         Ok(_) => Err(Stop::Platform(unavailable("the answer is not the event that was written"))),
         Err(error) => Err(Stop::Platform(error)),
     }
