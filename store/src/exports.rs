@@ -318,19 +318,20 @@ impl Database {
                 .bind(head.status == "disconnecting")
                 .fetch_all(&mut *conn)
                 .await?;
+            // What somebody deleted may stand again as we wrote it; what we deleted, somebody made stand again.
             let elsewhere = sqlx::query_as(
-                    "SELECT x.name, x.starts_at, x.ends_at FROM calendar_exported_bookings x
+                "SELECT x.name, x.starts_at, x.ends_at FROM calendar_exported_bookings x
                      JOIN bookings b ON b.id = x.booking_id
-                     WHERE x.provider_id = $1 AND x.connection_id <> $2 AND x.platform = $3 AND x.gone_at IS NULL
-                       AND x.starts_at IS NOT NULL AND x.ends_at IS NOT NULL AND b.ends_at > $4
-                     ORDER BY x.written_at",
-                )
-                .bind(lease.provider.0)
-                .bind(lease.connection.0)
-                .bind(lease.platform.code())
-                .bind(now)
-                .fetch_all(&mut *conn)
-                .await?;
+                     WHERE x.provider_id = $1 AND x.connection_id <> $2 AND x.platform = $3
+                       AND (x.gone_at IS NULL OR x.retired_at IS NULL) AND x.starts_at IS NOT NULL AND x.ends_at IS NOT NULL AND b.ends_at > $4
+                     ORDER BY x.gone_at IS NULL, x.written_at",
+            )
+            .bind(lease.provider.0)
+            .bind(lease.connection.0)
+            .bind(lease.platform.code())
+            .bind(now)
+            .fetch_all(&mut *conn)
+            .await?;
             Ok(Some((head, listed, wanted, written, elsewhere)))
         })?;
         let Some((head, listed, wanted, written, elsewhere)) = read else { return Ok(None) };

@@ -51,37 +51,16 @@ async fn another_platform_or_account_does_not_wait() {
 #[tokio::test]
 async fn a_lease_that_ran_out_is_not_renewed_while_a_neighbour_has_the_mailbox() {
     on_both(async |fixture| {
-        let [_, (other, second)] = neighbours(fixture).await;
-        let mut stalled = fixture.lease(now()).await.unwrap();
-        assert!(fixture.db.wake(other, second).await.unwrap());
-        fixture
-            .execute(&format!(
-                "UPDATE calendar_connections SET next_sync_at = created_at WHERE id = {}",
-                fixture.id(second.0)
-            ))
-            .await;
-        // The stalled one is due as well, and comes first; it failed, and its turn is later.
-        fixture.db.end_round(&stalled, &report(now(), Outcome::Ok, 0)).await.unwrap();
-        let neighbour = fixture.lease(later(1)).await.expect("it is the second one's turn");
-        assert_eq!(neighbour.connection, second);
-        fixture.db.end_round(&neighbour, &report(later(1), Outcome::Ok, 0)).await.unwrap();
-
-        stalled = fixture.lease(later(5)).await.expect("it is due again");
-        assert!(stalled.connection != second);
-        assert!(fixture.db.hold_lease(&mut stalled, later(6), later(8)).await.is_ok(), "nobody else has it");
-        fixture
-            .execute(&format!(
-                "UPDATE calendar_connections SET wanted = covered, next_sync_at = '{}' WHERE id = {}",
-                later(60).to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-                fixture.id(stalled.connection.0)
-            ))
-            .await;
-        assert!(fixture.db.wake(other, second).await.unwrap());
-        let mut neighbour = fixture.lease(later(9)).await.expect("the lease ran out");
-        assert_eq!(neighbour.connection, second);
-        let held = fixture.db.hold_lease(&mut stalled, later(9), later(11)).await;
+        let [(one, first), (_, second)] = neighbours(fixture).await;
+        let lease = fixture.lease(now()).await.expect("both are due");
+        fixture.db.end_round(&lease, &report(now(), Outcome::Ok, 0)).await.unwrap();
+        let mut stalled = fixture.lease(now()).await.expect("it is the second one's turn");
+        assert_eq!((lease.connection, stalled.connection), (first, second));
+        assert!(fixture.db.wake(one, first).await.unwrap());
+        let mut neighbour = fixture.lease(later(3)).await.expect("the lease ran out");
+        assert_eq!(neighbour.connection, first);
+        let held = fixture.db.hold_lease(&mut stalled, later(3), later(5)).await;
         assert!(matches!(held, Err(StoreError::LeaseLost)), "{held:?}");
-        assert!(fixture.db.hold_lease(&mut neighbour, later(10), later(12)).await.is_ok());
         // Late is not lost, where nobody came in between.
         assert!(fixture.db.hold_lease(&mut neighbour, later(30), later(32)).await.is_ok());
     })

@@ -6,6 +6,7 @@ use crate::world::{Calendar, Ends, Every, Rule, Series, What, World, instance_id
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 use simone_sync::event::{Marks, OriginalStart, Span};
+use simone_sync::platform::Platform;
 
 #[derive(Clone, Copy)]
 enum Edit {
@@ -83,6 +84,8 @@ pub fn edit(
             calendar.put(&id, What::Series(series), marks, now);
             Some(told)
         }
+        // Microsoft tells of it as of a single event.
+        Edit::AddAlone if calendar.platform == Platform::Outlook => None,
         Edit::AddAlone => {
             let span = span(dice, now, false);
             let slot = span.original_start();
@@ -460,9 +463,10 @@ fn elsewhere(
         let (what, marks) = (event.what.clone(), event.marks);
         if what != What::Gone {
             let (written, decoration) = (event.written.clone(), event.decoration);
+            let created = event.created.clone();
             calendars[to].put(id, what, marks, now);
             let there = calendars[to].events.get_mut(id).expect("it was put");
-            (there.written, there.decoration) = (written, decoration);
+            (there.written, there.decoration, there.created) = (written, decoration, created);
             there.brought_by_hand();
             calendars[at].put(id, What::Gone, marks, now);
         }
@@ -480,7 +484,7 @@ fn marks(dice: &mut Dice) -> Marks {
         2 => Marks { unanswered: true, ..plain },
         3 => Marks { working_location: true, free: dice.chance(50), ..plain },
         4 => Marks { birthday: true, ..plain },
-        5 => Marks { tentative: true, ..plain },
+        5 => Marks { tentative: true, called_off: dice.chance(40), ..plain },
         6 => Marks { free: true, declined: dice.chance(30), tentative: dice.chance(30), ..plain },
         _ => plain,
     }

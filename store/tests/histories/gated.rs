@@ -2,6 +2,7 @@
 
 use crate::platform::Sim;
 use crate::support::{Fate, Gate};
+use crate::writes::at_once;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -11,7 +12,7 @@ use simone_sync::event::ObservedEvent;
 use simone_sync::export::{Content, ExportKey};
 use simone_sync::import::PullPlan;
 use simone_sync::platform::{
-    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, Call, ChangesPage, Done, Grant,
+    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, Call, ChangesPage, Done, Grant, Platform,
     PlatformError, Position, RemoteCalendar, TokenError,
 };
 use simone_sync::ports::{
@@ -243,6 +244,7 @@ impl RoundStore for GatedStore {
 /// The platform, as a program that may be stopped reaches it.
 pub struct Gated {
     pub sim: Arc<Sim>,
+    pub platform: Platform,
     pub gate: Arc<Gate>,
 }
 
@@ -259,22 +261,22 @@ impl CalendarPlatform for Gated {
         redirect_uri: &Url,
     ) -> Result<Grant, TokenError> {
         self.gate.step("platform: exchange").await;
-        self.sim.exchange(code, verifier, redirect_uri).await
+        self.sim.exchange(self.platform, code, verifier, redirect_uri)
     }
 
     async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, TokenError> {
         self.gate.step("platform: refresh").await;
-        self.sim.refresh(refresh_token).await
+        self.sim.refresh(refresh_token)
     }
 
     async fn revoke(&self, token: &SecretString) -> Result<(), PlatformError> {
         self.gate.step("platform: revoke").await;
-        self.sim.revoke(token).await
+        self.sim.revoke(self.platform, token)
     }
 
     async fn account(&self, access_token: &SecretString) -> Result<Account, PlatformError> {
         self.gate.step("platform: account").await;
-        self.sim.account(access_token).await
+        self.sim.account(access_token)
     }
 
     async fn calendars(
@@ -283,7 +285,7 @@ impl CalendarPlatform for Gated {
         page: Option<&str>,
     ) -> Result<CalendarsPage, PlatformError> {
         self.gate.step("platform: calendars").await;
-        self.sim.calendars(access_token, page).await
+        self.sim.calendars(access_token, page)
     }
 
     async fn changes(
@@ -293,7 +295,7 @@ impl CalendarPlatform for Gated {
         position: Position<'_>,
     ) -> Result<ChangesPage, PlatformError> {
         self.gate.step("platform: changes").await;
-        self.sim.changes(access_token, calendar, position).await
+        self.sim.changes(access_token, calendar, position)
     }
 
     async fn instances(
@@ -305,11 +307,15 @@ impl CalendarPlatform for Gated {
         page: Option<&str>,
     ) -> Result<ChangesPage, PlatformError> {
         self.gate.step("platform: instances").await;
-        self.sim.instances(access_token, calendar, master, window, page).await
+        self.sim.instances(access_token, calendar, master, window, page)
     }
 
     fn event_id(&self, name: &str) -> Option<String> {
-        self.sim.event_id(name)
+        (self.platform == Platform::Google).then(|| name.to_owned())
+    }
+
+    fn at_once(&self) -> usize {
+        at_once(self.platform)
     }
 
     async fn perform(
@@ -324,6 +330,6 @@ impl CalendarPlatform for Gated {
             Some(Call::Delete { .. }) | None => "platform: delete",
         };
         self.gate.step(step).await;
-        self.sim.perform(access_token, calls).await
+        self.sim.perform(self.platform, access_token, calls)
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Time
 use chrono_tz::Tz;
 use simone_booking::{BookingId, ConnectionId};
 use simone_sync::event::{Marks, OriginalStart, Span};
+use simone_sync::platform::Platform;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What names a block: the calendar, the event (a series by its master), the occurrence (of a single event: none).
@@ -133,8 +134,16 @@ impl Model {
     }
 }
 
+/// The zone in which a platform expands a series by itself.
+pub fn own_zone(series: &Series) -> Tz {
+    series.zone.as_deref().and_then(known_zone).unwrap_or(Tz::UTC)
+}
+
 /// The zone that a series is read in: its own, else its calendar's, else the provider's.
 pub fn series_zone(series: &Series, calendar: &Calendar, provider: Tz) -> Tz {
+    if calendar.platform == Platform::Outlook {
+        return own_zone(series);
+    }
     let own = series.zone.as_deref().and_then(known_zone);
     own.or_else(|| known_zone(&calendar.zone)).unwrap_or(provider)
 }
@@ -147,7 +156,7 @@ fn known_zone(name: &str) -> Option<Tz> {
 }
 
 fn is_busy(marks: &Marks, block_free: bool) -> bool {
-    if marks.declined || marks.birthday || marks.working_location {
+    if marks.called_off || marks.declined || marks.birthday || marks.working_location {
         return false;
     }
     !marks.free || block_free

@@ -56,9 +56,10 @@ pub fn edit(world: &mut World, dice: &mut Dice, account: usize, now: DateTime<Ut
         }
         let event = &calendars[at].events[&id];
         let (what, marks, written) = (event.what.clone(), event.marks, event.written.clone());
+        let created = event.created.clone();
         calendars[to].put(&id, what, marks, now);
         let there = calendars[to].events.get_mut(&id).expect("it was put");
-        there.written = written;
+        (there.written, there.created) = (written, created);
         there.brought_by_hand();
         calendars[at].put(&id, What::Gone, marks, now);
         cover("ours: dragged to another calendar");

@@ -3,8 +3,10 @@
 
 use crate::support::Dice;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
+use simone_booking::BookingId;
 use simone_sync::event::{Marks, OriginalStart, Span};
 use simone_sync::export::Marker;
+use simone_sync::platform::Platform;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -15,15 +17,19 @@ pub struct World {
 
 #[derive(Debug)]
 pub struct Account {
+    pub platform: Platform,
     pub sub: String,
     pub email: String,
     pub calendars: Vec<Calendar>,
     /// Calendars of other accounts that this one sees too: whose, and which.
     pub shared: Vec<(usize, String)>,
+    /// Where the platform chooses the ids: the names under which events were created, and when. It forgets them in time.
+    pub names: BTreeMap<String, DateTime<Utc>>,
 }
 
 #[derive(Debug)]
 pub struct Calendar {
+    pub platform: Platform,
     pub id: String,
     pub name: String,
     pub writable: bool,
@@ -71,6 +77,8 @@ pub struct Event {
     pub title: u64,
     /// What was written through the API; a copy by hand has it too.
     pub written: Option<Box<Written>>,
+    /// Where the platform chose its id: the name it was created under, and when. A copy by hand has none.
+    pub created: Option<(String, DateTime<Utc>)>,
     /// What people add to it: a colour, say.
     pub decoration: u64,
     pub marks: Marks,
@@ -91,6 +99,8 @@ pub struct Written {
     pub marker: Marker,
     /// What the last write made of it; anything else that it is, people made of it.
     pub wrote: What,
+    /// What people made of it and let the booking follow: from there it may be moved on.
+    pub agreed: Option<What>,
     pub title: String,
     pub location: String,
     pub description: String,
@@ -179,6 +189,17 @@ impl World {
         self.accounts[owner].calendars.iter_mut().find(|calendar| calendar.id == id)
     }
 
+    /// The booking follows its event to where people put it.
+    pub fn agree(&mut self, booking: BookingId, to: Span) {
+        let calendars = self.accounts.iter_mut().flat_map(|account| &mut account.calendars);
+        for event in calendars.flat_map(|calendar| calendar.events.values_mut()) {
+            let own = event.own_marker().is_some_and(|marker| marker.booking == booking);
+            if let Some(written) = event.written.as_mut().filter(|_| own) {
+                written.agreed = Some(What::Single(to));
+            }
+        }
+    }
+
     /// What an account sees: each calendar, and whether it is its own.
     pub fn seen_by(&self, account: usize) -> Vec<(&Calendar, bool)> {
         let own = self.accounts[account].calendars.iter().map(|calendar| (calendar, true));
@@ -211,6 +232,7 @@ impl Calendar {
             updated: now,
             title: previous.as_ref().map_or(changed, |old| old.title),
             written: previous.as_ref().map_or(inherited, |old| old.written.clone()),
+            created: previous.as_ref().and_then(|old| old.created.clone()),
             decoration: previous.as_ref().map_or(0, |old| old.decoration),
             marks,
             before: match &previous {
@@ -254,6 +276,16 @@ impl Calendar {
         self.events.values().filter(of).map(|event| event.id.clone()).collect()
     }
 
+    /// Another listing is made: what it does not know yet, it will know soon.
+    pub fn lag_less(&mut self) {
+        if let Some(lag) = &mut self.lag {
+            lag.listings = lag.listings.saturating_sub(1);
+            if lag.listings == 0 {
+                self.lag = None;
+            }
+        }
+    }
+
     /// Whether the series of an exception is there.
     pub fn has_series(&self, id: &str) -> bool {
         self.events.get(id).is_some_and(|event| matches!(event.what, What::Series(_)))
@@ -263,7 +295,8 @@ impl Calendar {
 impl Event {
     /// The marker, if it names this very event: a copy made by hand carries that of another one.
     pub fn own_marker(&self) -> Option<&Marker> {
-        self.written.as_ref().map(|written| &written.marker).filter(|marker| marker.name == self.id)
+        let name = self.created.as_ref().map_or(&self.id, |(name, _)| name);
+        self.written.as_ref().map(|written| &written.marker).filter(|marker| marker.name == *name)
     }
 
     /// People took it out of the bin, or dragged it here.

@@ -3,6 +3,7 @@
 use super::{Connection, History, Verdict};
 use crate::inspect::{ConflictRow, ExportedRow};
 use crate::model::{Blocked, Key};
+use crate::platform::overlaps;
 use crate::support::{cover, lock};
 use crate::world::{Event, What};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,6 +11,8 @@ use simone_booking::booking::Status;
 use simone_booking::id::BookingId;
 use simone_booking::{ConnectionId, Interval};
 use simone_sync::event::Span;
+use simone_sync::platform::Platform;
+use simone_sync::schedule::pull_window;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -130,7 +133,11 @@ impl History<'_> {
             let brought_back = |event: &Event| {
                 let unseen =
                     booked.interval.end <= now - TimeDelta::days(1) || !is_read(&row.calendar_external_id);
-                event.is_brought_back() && unseen
+                // Nor is what they move out of the window of a bounded feed.
+                let calendar = world.calendar(account, &row.calendar_external_id);
+                let out = calendar.is_some_and(|calendar| calendar.platform == Platform::Outlook)
+                    && matches!(event.what, What::Single(span) if !overlaps(&span, pull_window(now)));
+                event.is_brought_back() && (unseen || out)
             };
             if let Some(event) = event.filter(|event| event.what != What::Gone && !brought_back(event))
                 && !stands_elsewhere(event)

@@ -59,8 +59,14 @@ impl History<'_> {
                 "the token endpoint asks to wait".to_owned()
             }
             11 | 12 => {
-                sim.faults.lost_writes = 1 + u32::try_from(dice.below(4)).expect("it is small");
-                "answers of writes are lost".to_owned()
+                let times = 1 + u32::try_from(dice.below(4)).expect("it is small");
+                let (which, told) = match dice.below(4) {
+                    0 => (&mut sim.faults.lost_batches, "answers of several writes are lost"),
+                    1 => (&mut sim.faults.refused_writes, "writes are refused"),
+                    _ => (&mut sim.faults.lost_writes, "answers of writes are lost"),
+                };
+                *which = times;
+                told.to_owned()
             }
             kind => {
                 let account = dice.below(accounts);
@@ -153,6 +159,7 @@ impl History<'_> {
         let told = {
             let mut sim = lock(&self.sim.state);
             let account = self.dice.below(sim.world.accounts.len());
+            let platform = sim.world.accounts[account].platform;
             let calendars = &mut sim.world.accounts[account].calendars;
             let at = self.dice.below(calendars.len());
             match self.dice.below(6) {
@@ -173,6 +180,7 @@ impl History<'_> {
                         format!("New {account}.{}", calendars.len()),
                     );
                     calendars.push(Calendar {
+                        platform,
                         id,
                         name: name.clone(),
                         writable: true,

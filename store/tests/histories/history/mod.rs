@@ -14,6 +14,7 @@ use futures::FutureExt;
 use simone_booking::id::{BookingId, ServiceId};
 use simone_booking::{Clock, ConnectionId, Ids, Locale, ProviderId};
 use simone_store::{Database, NewProvider};
+use simone_sync::platform::Platform;
 use simone_sync::ports::Choices;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -169,17 +170,27 @@ pub async fn run(setup: &Setup, seed: u64, aloud: bool) -> Result<(), Failure> {
 fn make_world(dice: &mut Dice, seed: u64, now: DateTime<Utc>) -> World {
     let mut world = World::default();
     let accounts = if dice.chance(30) { 2 } else { 1 };
-    for number in 0..accounts {
+    let platforms = match accounts {
+        2 if dice.chance(50) => Platform::ALL,
+        _ => [*dice.pick(&Platform::ALL); 2],
+    };
+    if accounts == 1 || platforms[0] == platforms[1] {
+        cover(if platforms[0] == Platform::Google { "only Google" } else { "only Outlook" });
+    }
+    for (number, platform) in platforms.into_iter().enumerate().take(accounts) {
         let others = dice.below(3);
         let mut account = Account {
+            platform,
             sub: format!("person-{seed}-{number}"),
             email: format!("person-{seed}-{number}@example.test"),
             calendars: Vec::new(),
             shared: Vec::new(),
+            names: BTreeMap::new(),
         };
         for other in 0..=others {
             let primary = other == 0;
             account.calendars.push(Calendar {
+                platform,
                 id: if primary { account.email.clone() } else { format!("c{other}-{number}@group") },
                 name: format!("Calendar {number}.{other}"),
                 writable: primary || dice.chance(50),
@@ -200,7 +211,7 @@ fn make_world(dice: &mut Dice, seed: u64, now: DateTime<Utc>) -> World {
             }
         }
     }
-    if accounts == 2 && dice.chance(40) {
+    if accounts == 2 && platforms[0] == platforms[1] && dice.chance(40) {
         // The second account sees a calendar of the first one's as well.
         let at = dice.below(world.accounts[0].calendars.len());
         let id = world.accounts[0].calendars[at].id.clone();
@@ -248,8 +259,21 @@ impl History<'_> {
             self.offer(number).await?;
             self.connect(number, 0, None, Consent::Full).await?;
         }
+        let mixed = {
+            let sim = lock(&self.sim.state);
+            sim.world.accounts.iter().any(|one| one.platform != sim.world.accounts[0].platform)
+        };
+        if mixed {
+            cover("one provider with both");
+            self.connect(0, 1, None, Consent::Full).await?;
+        }
         if people == 2 {
-            cover("two providers share an account");
+            let outlook = lock(&self.sim.state).world.accounts[0].platform == Platform::Outlook;
+            cover(if outlook {
+                "two providers share an account of Outlook"
+            } else {
+                "two providers share an account"
+            });
         }
         let steps = self.dice.range(20, 45);
         for _ in 0..steps {

@@ -9,7 +9,6 @@ use crate::world::ZONES;
 use chrono_tz::Tz;
 use simone_booking::{CalendarId, ConnectionId};
 use simone_sync::connect::{Callback, Connect, ConnectError, Connected};
-use simone_sync::platform::Platform;
 use simone_sync::ports::Choices;
 use std::sync::Arc;
 use url::Url;
@@ -168,6 +167,12 @@ impl History<'_> {
         consent: Consent,
     ) -> Verdict {
         let provider = self.people[person].id;
+        let of = |account: usize| lock(&self.sim.state).world.accounts[account].platform;
+        // Reconnecting leads to the platform of what is reconnected, where they may log in as somebody else.
+        let connected = &self.people[person].connections;
+        let known = connected.iter().find(|one| Some(one.id) == reconnects).map(|one| one.account);
+        let account = known.filter(|known| of(*known) != of(account)).unwrap_or(account);
+        let platform = of(account);
         let connect = Connect::new(
             Arc::new(self.setup.database.clone()),
             self.platforms(&Gate::open()),
@@ -176,7 +181,7 @@ impl History<'_> {
             Url::parse("https://simone.test").expect("an address"),
         );
         let before = self.setup.inspect.connections(provider).await;
-        let url = connect.begin(provider, b"session", Platform::Google, reconnects).await.map_err(told)?;
+        let url = connect.begin(provider, b"session", platform, reconnects).await.map_err(told)?;
         let state = url.query_pairs().find(|(key, _)| key == "state").map(|(_, value)| value.into_owned());
         let state = state.ok_or("no state")?;
         let callback = |code: Option<String>, error: Option<&str>| Callback {
@@ -187,8 +192,7 @@ impl History<'_> {
         if self.dice.chance(8) {
             self.tell("connect: refused");
             cover("connect: refused");
-            let done =
-                connect.complete(Platform::Google, b"session", callback(None, Some("access_denied"))).await;
+            let done = connect.complete(platform, b"session", callback(None, Some("access_denied"))).await;
             return match done {
                 Err(ConnectError::Refused) => self.unchanged(person, &before).await,
                 other => Err(format!("a refusal gave {other:?}")),
@@ -197,15 +201,15 @@ impl History<'_> {
         let code = self.sim.consent(&state, account, consent);
         if self.dice.chance(8) {
             cover("connect: another session");
-            let done = connect.complete(Platform::Google, b"other", callback(Some(code.clone()), None)).await;
+            let done = connect.complete(platform, b"other", callback(Some(code.clone()), None)).await;
             if !matches!(done, Err(ConnectError::NotUnderWay)) {
                 return Err(format!("another session's callback gave {done:?}"));
             }
         }
-        let done = connect.complete(Platform::Google, b"session", callback(Some(code.clone()), None)).await;
+        let done = connect.complete(platform, b"session", callback(Some(code.clone()), None)).await;
         if self.dice.chance(8) {
             cover("connect: the callback twice");
-            let again = connect.complete(Platform::Google, b"session", callback(Some(code), None)).await;
+            let again = connect.complete(platform, b"session", callback(Some(code), None)).await;
             if !matches!(again, Err(ConnectError::NotUnderWay)) {
                 return Err(format!("a repeated callback gave {again:?}"));
             }

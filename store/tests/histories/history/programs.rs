@@ -7,12 +7,16 @@ use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use simone_sync::engine::Engine;
 use simone_sync::platform::{CalendarPlatform, Platform, Platforms};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 impl History<'_> {
     pub(super) fn platforms(&self, gate: &Arc<Gate>) -> Arc<Platforms> {
-        let gated: Arc<dyn CalendarPlatform> = Arc::new(Gated { sim: self.sim.clone(), gate: gate.clone() });
-        Arc::new(Platforms::from([(Platform::Google, gated)]))
+        let gated = |platform| -> (Platform, Arc<dyn CalendarPlatform>) {
+            (platform, Arc::new(Gated { sim: self.sim.clone(), platform, gate: gate.clone() }))
+        };
+        Arc::new(Platform::ALL.into_iter().map(gated).collect::<Platforms>())
     }
 
     pub(super) fn engine(&self, gate: &Arc<Gate>) -> Engine {
@@ -42,6 +46,23 @@ impl History<'_> {
         })
     }
 
+    /// Of the connections to one account, one at a time is leased.
+    async fn check_leases(&self) -> Verdict {
+        let mut leased: BTreeMap<usize, Uuid> = BTreeMap::new();
+        for person in &self.people {
+            for row in self.setup.inspect.connections(person.id).await {
+                let one = person.connections.iter().find(|one| one.id.0 == row.id);
+                if let Some(one) = one
+                    && row.leased_until.is_some_and(|until| until > self.now())
+                    && let Some(other) = leased.insert(one.account, row.id)
+                {
+                    return Err(format!("{other} and {} of one account are leased at once", row.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn crash(&mut self, within: usize) {
         let gate = Gate::closed();
         let mut program = self.program(&gate);
@@ -64,6 +85,7 @@ impl History<'_> {
         let mut events = 0;
         while programs.iter().any(Option::is_some) {
             let which = self.dice.below(2);
+            self.check_leases().await?;
             if let Some(program) = &mut programs[which] {
                 let steps = self.dice.range(1, 12).unsigned_abs();
                 if gates[which].advance(program, steps).await.is_some() {

@@ -7,6 +7,7 @@ use crate::support::{Gate, cover, lock};
 use crate::world::What;
 use chrono::{DateTime, TimeDelta, Utc};
 use simone_booking::ConnectionId;
+use simone_sync::platform::Platform;
 use simone_sync::ports::Choices;
 use std::collections::BTreeSet;
 
@@ -20,7 +21,8 @@ impl History<'_> {
         let mut since = self.now();
         let mut rest = None;
         let mut writes = self.writes();
-        for _ in 0..90 {
+        let live: usize = self.people.iter().map(|one| one.connections.len()).sum();
+        for _ in 0..90 * live.max(1) {
             let resting = self.resting().await;
             lock(&self.sim.state).resting = resting;
             self.program(&Gate::open()).await;
@@ -105,17 +107,19 @@ impl History<'_> {
 
     /// As time passes, and as the provider travels, blocks come and go without the platform being asked.
     pub(super) async fn slide(&mut self) -> Verdict {
-        let unreadable = {
+        let (unreadable, bounded) = {
             let sim = lock(&self.sim.state);
+            let bounded = sim.world.accounts.iter().any(|one| one.platform == Platform::Outlook);
             let mut events =
                 sim.world.accounts.iter().flat_map(|one| &one.calendars).flat_map(|one| one.events.values());
-            events.any(|event| matches!(&event.what, What::Series(series) if !series.readable))
+            (events.any(|event| matches!(&event.what, What::Series(series) if !series.readable)), bounded)
         };
         if unreadable {
             return Ok(());
         }
         cover("time passes without a word from the platform");
-        self.pass_some(TimeDelta::hours(1), 1, 24 * 40);
+        // What a bounded feed told of reaches two weeks beyond the horizon.
+        self.pass_some(TimeDelta::hours(1), 1, 24 * if bounded { 12 } else { 40 });
         for number in 0..self.people.len() {
             if self.dice.chance(40) {
                 self.move_to_another_zone(number).await?;

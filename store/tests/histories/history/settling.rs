@@ -7,6 +7,7 @@ use crate::support::{cover, lock};
 use simone_booking::id::{BookingId, ConflictId};
 use simone_sync::bookings::{Bookings, Refusal};
 use simone_sync::conflict::Resolution;
+use simone_sync::event::Span;
 use simone_sync::settle::{ConflictStore, Unsettled, settle};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -51,6 +52,10 @@ impl History<'_> {
         }
         if let (Err(_), Some(allowed)) = (&done, allowed) {
             lock(&self.sim.state).allowed.remove(&allowed);
+        }
+        if let (Ok(()), Resolution::Applied) = (&done, resolution) {
+            let to = Span::Timed { start: row.starts_at, end: row.ends_at };
+            lock(&self.sim.state).world.agree(BookingId(row.booking_id), to);
         }
         self.read_booking(person, BookingId(row.booking_id)).await
     }
