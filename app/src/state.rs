@@ -88,6 +88,11 @@ pub trait Connector: Send + Sync {
         platform: Platform,
         reconnects: Option<ConnectionId>,
     ) -> Result<Url, ConnectError>;
+
+    /// Where an administrator agrees for all of their organisation, if the platform has such a page.
+    fn approval_page(&self, _platform: Platform) -> Option<Url> {
+        None
+    }
 }
 
 /// What [`AppState::new`] needs; the rest has a default.
