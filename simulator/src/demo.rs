@@ -3,14 +3,20 @@
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use serde_json::{Value, json};
 
+use crate::control::add_outlook_account;
 use crate::google::edits::{Edit, apply};
 use crate::google::model::Role;
 use crate::google::times::localize;
+use crate::microsoft::weekly_on as weekly_at_outlook;
 use crate::simulator::World;
 
 const ZONE: &str = "Europe/Paris";
+const OUTLOOK_ZONE: &str = "Romance Standard Time";
 pub(crate) const CAMILLE: &str = "camille.moreau@gmail.test";
 pub(crate) const CAMILLE_PRO: &str = "camille.pro@gmail.test";
+/// At work, with an organization of its own.
+pub(crate) const CAMILLE_WORK: &str = "camille@maison-moreau.test";
+pub(crate) const CAMILLE_OUTLOOK: &str = "camille.moreau@outlook.test";
 const FAMILY: &str = "famille3h1bqn0pmn2qmvc7m0b6ip@group.calendar.google.com";
 const HOLIDAYS: &str = "fr.french#holiday@group.v.calendar.google.com";
 const STUDIO: &str = "studio7k2bqn0pmn2qmvc7m0b6ip2q@group.calendar.google.com";
@@ -92,6 +98,68 @@ pub(crate) fn load(world: &mut World) {
     add(world, CAMILLE_PRO, "primary", timed("Comptable", next(Weekday::Fri), (14, 0), (15, 30)));
     add(world, CAMILLE_PRO, STUDIO, weekly("Cours de Sophie", next(Weekday::Wed), (9, 0), (11, 0)));
     world.google.list_calendar(now, CAMILLE_PRO, STUDIO, Role::FreeBusyReader, 3);
+    load_outlook(world, today);
+}
+
+fn load_outlook(world: &mut World, today: NaiveDate) {
+    let next = |weekday: Weekday| next(today, weekday);
+    let work = json!({
+        "platform": "outlook",
+        "email": CAMILLE_WORK,
+        "name": "Camille Moreau",
+        "zone": ZONE,
+        "events": [
+            at_outlook("Point d’équipe", next_or_today(today, Weekday::Mon) - Days::new(28), (9, 30), (10, 0), true),
+            at_outlook("Entretien annuel", next(Weekday::Thu), (11, 0), (12, 0), false),
+            with(
+                at_outlook("Déjeuner avec Sophie", next(Weekday::Wed), (12, 30), (14, 0), false),
+                json!({"showAs": "tentative"}),
+            ),
+            with(
+                at_outlook("Veille (si j’ai le temps)", next(Weekday::Fri), (16, 0), (17, 0), false),
+                json!({"showAs": "free"}),
+            ),
+            day_at_outlook("Salon du bien-être", next(Weekday::Tue) + Days::new(7), 2),
+        ],
+        "calendars": [{
+            "name": "Salle de soin",
+            "color": "lightTeal",
+            "events": [at_outlook("Ménage", next_or_today(today, Weekday::Fri) - Days::new(28), (18, 0), (19, 0), true)],
+        }],
+    });
+    let personal = json!({
+        "platform": "outlook",
+        "email": CAMILLE_OUTLOOK,
+        "name": "Camille Moreau",
+        "zone": ZONE,
+        "personal": true,
+        "events": [
+            at_outlook("Chorale", next_or_today(today, Weekday::Thu) - Days::new(28), (20, 0), (22, 0), true),
+            at_outlook("Vétérinaire", next(Weekday::Sat), (10, 0), (10, 30), false),
+        ],
+    });
+    for account in [work, personal] {
+        if let Err(error) = add_outlook_account(world, account) {
+            tracing::error!(error = error.message(), "an Outlook account of the demo was refused");
+        }
+    }
+}
+
+fn at_outlook(subject: &str, day: NaiveDate, from: (u32, u32), to: (u32, u32), weekly: bool) -> Value {
+    let time = |(hour, minute): (u32, u32)| {
+        let wall = day.and_hms_opt(hour, minute, 0).unwrap_or_default();
+        json!({"dateTime": wall.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": OUTLOOK_ZONE})
+    };
+    let mut event = json!({"subject": subject, "start": time(from), "end": time(to)});
+    if weekly {
+        event["recurrence"] = weekly_at_outlook(day);
+    }
+    event
+}
+
+fn day_at_outlook(subject: &str, first: NaiveDate, days: u64) -> Value {
+    let midnight = |day: NaiveDate| json!({"dateTime": format!("{day}T00:00:00"), "timeZone": OUTLOOK_ZONE});
+    json!({"subject": subject, "isAllDay": true, "start": midnight(first), "end": midnight(first + Days::new(days))})
 }
 
 /// The demo's own events are ones that the simulator takes.

@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::clock::pause;
 use crate::connection::Connection;
 use crate::google;
-use crate::requests;
+use crate::microsoft;
+use crate::microsoft::batch::InBatch;
 use crate::simulator::Simulator;
+use crate::{push, requests};
 
 /// The largest request that is read.
 pub(crate) const LARGEST: usize = 2 * 1024 * 1024;
@@ -95,7 +97,7 @@ fn once() -> Option<u64> {
 pub(crate) enum Kind {
     /// Answers `status` with the platform's error body; nothing is done.
     Status,
-    /// Answers the token endpoint's error body; nothing is done.
+    /// Answers the token endpoint's error body; nothing is done. (Of Microsoft's, `error_subtype` is the `suberror`.)
     OauthError,
     /// The connection is reset; nothing is done.
     ResetBefore,
@@ -298,9 +300,17 @@ pub(crate) async fn apply(
     let path = google::decoded_path(parts.uri.path());
     let query = parts.uri.query().unwrap_or_default().to_owned();
 
+    let of_microsoft = microsoft::serves(&path);
+    let batch = parts.extensions.get::<InBatch>().is_some();
+    // A request has its place until its answer has left, however late that is.
+    let place = microsoft::throttle::enter(&simulator, &parts.headers, &path);
     let (account, struck) = {
         let mut world = simulator.world();
-        let (account, calendar) = google::whose(&world.google, &parts.headers, &path, &query, &body);
+        let (account, calendar) = if of_microsoft {
+            world.microsoft.whose(&parts.headers, parts.uri.path(), &body)
+        } else {
+            google::whose(&world.google, &parts.headers, &path, &query, &body)
+        };
         let subject = Subject {
             method: &method,
             path: &path,
@@ -326,9 +336,17 @@ pub(crate) async fn apply(
             status,
             account,
             faults: names.clone(),
+            batch,
         });
     };
 
+    let _place = match place {
+        Ok(place) => place,
+        Err(error) => {
+            note(error.status.as_u16(), account);
+            return error.into_response();
+        }
+    };
     let delay: u64 =
         struck.iter().filter(|fault| fault.kind == Kind::Slow).filter_map(|fault| fault.ms).sum();
     if let Some(fault) = struck.iter().find(|fault| fault.kind.answers_alone()) {
@@ -339,6 +357,7 @@ pub(crate) async fn apply(
                 connection.cut();
                 return StatusCode::OK.into_response();
             }
+            _ if of_microsoft => microsoft::errors::from_fault(fault, path.ends_with("/token")),
             _ => google::errors::from_fault(fault),
         };
         note(response.status().as_u16(), account);
@@ -348,10 +367,17 @@ pub(crate) async fn apply(
 
     let struck = Struck(Arc::new(struck));
     parts.extensions.insert(struck.clone());
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = next.run(Request::from_parts(parts, Body::from(body.clone()))).await;
+    if of_microsoft && response.status().is_success() {
+        microsoft::guests::note(&mut simulator.world(), account.as_deref(), &method, &path, &body);
+    }
     let lost = struck.has(Kind::ResetAfter);
     note(if lost { 0 } else { response.status().as_u16() }, account);
     if delay > 0 {
+        if of_microsoft {
+            // What was done is told when it is done, which may be before whoever did it hears of it.
+            push::send_due(&simulator);
+        }
         pause(Duration::from_millis(delay)).await;
     }
     if lost {

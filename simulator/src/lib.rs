@@ -1,7 +1,7 @@
 //! Stand-ins for the calendar platforms, on this machine.
 //!
-//! The Google simulator behaves as Google's OAuth and Calendar API v3 do on the wire, the unpleasant parts
-//! included, towards any client. It depends on none of the product's crates, so that a mistake in the product
+//! It behaves as Google's OAuth and Calendar API v3 and Microsoft's identity platform and Graph calendars do on the
+//! wire, the unpleasant parts included, towards any client. It depends on none of the product's crates, so that a mistake in the product
 //! cannot hide in it. See the README for how to point a client at it and for its controls.
 
 mod clock;
@@ -11,6 +11,7 @@ mod demo;
 mod faults;
 mod google;
 mod html;
+mod microsoft;
 mod page;
 mod push;
 mod requests;
@@ -41,6 +42,10 @@ use crate::simulator::Simulator;
 /// The OAuth client that exists from the start and accepts any loopback redirect address.
 pub const DEMO_CLIENT_ID: &str = "simone-demo.apps.googleusercontent.test";
 pub const DEMO_CLIENT_SECRET: &str = "demo-secret";
+
+/// The same for Microsoft.
+pub const DEMO_OUTLOOK_CLIENT_ID: &str = "5e1a0d0c-7c1b-4f0e-9a52-3d1f6c0b8e47";
+pub const DEMO_OUTLOOK_CLIENT_SECRET: &str = "demo-outlook-secret";
 
 /// How a simulator starts. `POST /_control/reset` returns to this state.
 #[derive(Clone, Debug, Default)]
@@ -120,19 +125,25 @@ fn router(simulator: Arc<Simulator>) -> Router {
     let faulty = middleware::from_fn_with_state(simulator.clone(), faults::apply);
     let packed = middleware::map_request(google::front::unpacked_for_others);
     let platforms = google::router()
+        .merge(microsoft::router())
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
         .layer(packed.clone())
         .layer(faulty.clone());
     // What stands in a batch is a request like any other.
-    let inner = google::batch::Inner(overridable(platforms.clone().with_state(simulator.clone())));
+    let identified = middleware::from_fn_with_state(simulator.clone(), microsoft::front::identify);
+    let platforms = platforms.layer(identified.clone());
+    let inner = overridable(&simulator, platforms.clone().with_state(simulator.clone()));
     let batches = Router::new()
         .route("/batch/calendar/v3", post(google::batch::batch))
-        .layer(Extension(inner))
+        .route("/v1.0/$batch", post(microsoft::batch::batch))
+        .layer(Extension(google::batch::Inner(inner.clone())))
+        .layer(Extension(microsoft::batch::Inner(inner)))
         .layer(RequestDecompressionLayer::new())
         .layer(CompressionLayer::new())
         .layer(packed)
-        .layer(faulty);
+        .layer(faulty)
+        .layer(identified);
     let platforms = platforms.merge(batches).layer(middleware::from_fn(google::front::across_origins));
     let all = Router::new()
         .merge(platforms)
@@ -140,13 +151,15 @@ fn router(simulator: Arc<Simulator>) -> Router {
         .merge(page::router())
         .layer(middleware::from_fn_with_state(simulator.clone(), push::tell))
         .layer(middleware::from_fn_with_state(simulator.clone(), state_file::keep))
-        .with_state(simulator);
-    overridable(all)
+        .with_state(simulator.clone());
+    overridable(&simulator, all)
 }
 
-/// Lets a client that can only post name the method it means. This comes before the routes are looked at.
-fn overridable(router: Router) -> Router {
-    Router::new().fallback_service(router).layer(middleware::map_request(overridden))
+/// Lets a client that can only post name the method it means, and brings what is asked of Graph into one form. This
+/// comes before the routes are looked at.
+fn overridable(simulator: &Arc<Simulator>, router: Router) -> Router {
+    let tidy = middleware::map_request_with_state(simulator.clone(), microsoft::front::tidy);
+    Router::new().fallback_service(router).layer(tidy).layer(middleware::map_request(overridden))
 }
 
 async fn overridden(request: Request) -> Request {

@@ -9,7 +9,7 @@ use serde::Serialize;
 const KEPT: usize = 20_000;
 
 /// The value of these query parameters never enters the log.
-const SECRET: [&str; 9] = [
+const SECRET: [&str; 10] = [
     "access_token",
     "client_secret",
     "code",
@@ -19,6 +19,7 @@ const SECRET: [&str; 9] = [
     "refresh_token",
     "state",
     "token",
+    "id_token_hint",
 ];
 
 #[derive(Default)]
@@ -43,6 +44,9 @@ pub(crate) struct Entry {
     pub account: Option<String>,
     /// The kinds of the faults that struck.
     pub faults: Vec<&'static str>,
+    /// It came in a batch of Graph's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 impl RequestLog {
@@ -68,7 +72,9 @@ impl RequestLog {
 pub(crate) fn without_secrets(query: &str) -> String {
     let mut kept = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let hidden = SECRET.contains(&name.as_ref()) || name.ends_with("Token");
+        let hidden = SECRET.contains(&name.as_ref())
+            || name.ends_with("Token")
+            || ["$skiptoken", "$deltatoken"].contains(&name.as_ref());
         kept.append_pair(&name, if hidden { "…" } else { &value });
     }
     kept.finish()

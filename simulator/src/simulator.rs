@@ -12,9 +12,13 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::google::model::Google;
+use crate::microsoft::Microsoft;
 use crate::push::Deliveries;
 use crate::requests::RequestLog;
-use crate::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Options, demo, push, state_file};
+use crate::{
+    DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_OUTLOOK_CLIENT_ID, DEMO_OUTLOOK_CLIENT_SECRET, Options, demo,
+    push, state_file,
+};
 
 pub(crate) struct Simulator {
     options: Options,
@@ -33,6 +37,7 @@ pub(crate) struct World {
     pub requests: RequestLog,
     pub deliveries: Deliveries,
     pub google: Google,
+    pub microsoft: Microsoft,
 }
 
 impl Simulator {
@@ -40,9 +45,11 @@ impl Simulator {
     pub fn new(options: Options) -> io::Result<Self> {
         let mut world = World::new(&options);
         if let Some(file) = &options.state_file
-            && let Some(google) = state_file::read(file, &mut world.rng)?
+            && let Some((google, microsoft)) = state_file::read(file, &mut world.rng)?
         {
             world.google = google;
+            // A file from before there was Microsoft: it begins as if there were no file.
+            world.microsoft = microsoft.unwrap_or(world.microsoft);
         }
         let client = push::client().map_err(io::Error::other)?;
         Ok(Simulator { options, world: Mutex::new(world), client, running: Mutex::default() })
@@ -82,8 +89,10 @@ impl World {
             requests: RequestLog::default(),
             deliveries: Deliveries::default(),
             google: Google::default(),
+            microsoft: Microsoft::default(),
         };
         world.google.add_demo_client(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET);
+        world.microsoft.directory.add_demo_client(DEMO_OUTLOOK_CLIENT_ID, DEMO_OUTLOOK_CLIENT_SECRET);
         if options.demo {
             demo::load(&mut world);
         }

@@ -16,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::google::model::Google;
+use crate::microsoft::Microsoft;
 use crate::simulator::{Simulator, World};
 
 #[derive(Deserialize)]
@@ -23,16 +24,20 @@ struct Stored {
     /// How far the generator has come, so that it does not give the same ids again.
     drawn: String,
     google: Google,
+    /// Missing in a file from before there was Microsoft.
+    #[serde(default)]
+    microsoft: Option<Microsoft>,
 }
 
 #[derive(Serialize)]
 struct Storing<'a> {
     drawn: String,
     google: &'a Google,
+    microsoft: &'a Microsoft,
 }
 
 /// The world as it was left: `None` when the file is not there.
-pub(crate) fn read(file: &Path, rng: &mut ChaCha8Rng) -> io::Result<Option<Google>> {
+pub(crate) fn read(file: &Path, rng: &mut ChaCha8Rng) -> io::Result<Option<(Google, Option<Microsoft>)>> {
     let text = match fs::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -41,12 +46,15 @@ pub(crate) fn read(file: &Path, rng: &mut ChaCha8Rng) -> io::Result<Option<Googl
     let stored: Stored = serde_json::from_slice(&text)?;
     let drawn = stored.drawn.parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
     rng.set_word_pos(drawn);
-    Ok(Some(stored.google.upgraded()))
+    Ok(Some((stored.google.upgraded(), stored.microsoft)))
 }
 
 fn write(file: &Path, world: &World) -> io::Result<()> {
-    let text =
-        serde_json::to_vec(&Storing { drawn: world.rng.get_word_pos().to_string(), google: &world.google })?;
+    let text = serde_json::to_vec(&Storing {
+        drawn: world.rng.get_word_pos().to_string(),
+        google: &world.google,
+        microsoft: &world.microsoft,
+    })?;
     let beside = file.with_extension("new");
     fs::write(&beside, text)?;
     fs::rename(beside, file)

@@ -9,7 +9,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Problem, read};
+use super::{Answer, Platform, Problem, outlook, read};
 use crate::DEMO_CLIENT_ID;
 use crate::google::edits::{Edit, apply};
 use crate::google::model::Role;
@@ -18,6 +18,7 @@ use crate::simulator::{Simulator, World};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewAccount {
+    #[expect(dead_code, reason = "it has led here")]
     #[serde(default)]
     platform: Option<String>,
     email: String,
@@ -53,15 +54,17 @@ struct NewCalendar {
 pub(super) async fn list(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
     let mut world = simulator.world();
     let emails: Vec<_> = world.google.accounts.iter().map(|account| account.email.clone()).collect();
-    let accounts: Vec<_> = emails.iter().map(|email| with_tokens(&mut world, email)).collect();
+    let mut accounts: Vec<_> = emails.iter().map(|email| with_tokens(&mut world, email)).collect();
+    accounts.extend(outlook::accounts(&mut world));
     Json(accounts.into())
 }
 
 pub(super) async fn add(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
-    let new: NewAccount = read(&body)?;
-    if new.platform.is_some_and(|platform| platform != "google") {
-        return Err(Problem::bad("platform: only `google` is served"));
+    let said: Value = read(&body)?;
+    if Platform::named(said["platform"].as_str())? == Platform::Outlook {
+        return Ok(Json(outlook::add(&mut simulator.world(), said)?));
     }
+    let new: NewAccount = serde_json::from_value(said).map_err(|error| Problem::bad(error.to_string()))?;
     if !new.email.contains('@') {
         return Err(Problem::bad("email: not an address"));
     }

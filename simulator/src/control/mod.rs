@@ -7,6 +7,7 @@ mod edits;
 mod faults;
 mod oauth;
 mod observe;
+mod outlook;
 
 use std::sync::Arc;
 
@@ -21,11 +22,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::google::errors::ApiError;
-use crate::simulator::Simulator;
+use crate::simulator::{Simulator, World};
+pub(crate) use outlook::add as add_outlook_account;
 
 pub(crate) fn router() -> Router<Arc<Simulator>> {
     let controls = Router::new()
         .route("/accounts", get(accounts::list).post(accounts::add))
+        .route("/accounts/change", post(outlook::change_account))
+        .route("/tenants", get(outlook::tenants).post(outlook::change_tenant))
         .route("/clients", get(oauth::clients).post(oauth::set_client))
         .route("/grants", get(oauth::grants))
         .route("/grants/revoke", post(oauth::revoke))
@@ -39,6 +43,9 @@ pub(crate) fn router() -> Router<Arc<Simulator>> {
         .route("/settings", get(observe::settings).post(observe::change_settings))
         .route("/requests", get(observe::requests).delete(observe::clear_requests))
         .route("/channels", get(observe::channels))
+        .route("/subscriptions", get(outlook::subscriptions))
+        .route("/subscriptions/lifecycle", post(outlook::tell))
+        .route("/throttle", get(outlook::throttle_shown).delete(outlook::throttle_forgotten))
         .route("/pushes", get(observe::pushes))
         .route("/mails", get(observe::mails))
         .route("/guests", get(observe::guests))
@@ -60,6 +67,16 @@ impl Problem {
     }
 }
 
+impl Problem {
+    pub fn status(&self) -> StatusCode {
+        self.0
+    }
+
+    pub fn message(&self) -> &str {
+        &self.1
+    }
+}
+
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         Problem(error.status(), error.message().to_owned())
@@ -78,6 +95,31 @@ type Answer = Result<Json<Value>, Problem>;
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| Problem::bad(error.to_string()))
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Platform {
+    Google,
+    Outlook,
+}
+
+impl Platform {
+    /// As it is said; if nothing is said, Google.
+    fn named(name: Option<&str>) -> Result<Self, Problem> {
+        match name {
+            None | Some("google") => Ok(Platform::Google),
+            Some("outlook") => Ok(Platform::Outlook),
+            Some(_) => Err(Problem::bad("platform: `google` or `outlook`")),
+        }
+    }
+
+    /// As it is said; if nothing is said, the one that has the account.
+    fn of(world: &World, name: Option<&str>, account: &str) -> Result<Self, Problem> {
+        let elsewhere = name.is_none()
+            && world.google.account(account).is_none()
+            && world.microsoft.directory.account(account).is_some();
+        if elsewhere { Ok(Platform::Outlook) } else { Self::named(name) }
+    }
 }
 
 async fn reset(State(simulator): State<Arc<Simulator>>) -> Json<Value> {

@@ -10,13 +10,13 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Problem, read};
+use super::{Answer, Platform, Problem, outlook, read};
 use crate::google::oauth::model::Client;
 use crate::simulator::Simulator;
 
 pub(super) async fn clients(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
     let world = simulator.world();
-    Json(world.google.clients.iter().map(shown).collect())
+    Json(world.google.clients.iter().map(shown).chain(outlook::clients(&world)).collect())
 }
 
 fn shown(client: &Client) -> Value {
@@ -28,8 +28,9 @@ fn shown(client: &Client) -> Value {
 /// Adds a client, or changes what is said of one that is there: a new secret makes the old one wrong.
 pub(super) async fn set_client(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
     let mut said: serde_json::Map<String, Value> = read(&body)?;
-    if said.remove("platform").is_some_and(|platform| platform != "google") {
-        return Err(Problem::bad("platform: only `google` is served"));
+    let platform = said.remove("platform");
+    if Platform::named(platform.as_ref().and_then(Value::as_str))? == Platform::Outlook {
+        return Ok(Json(outlook::set_client(&mut simulator.world(), said)?));
     }
     let id = said.get("client_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut world = simulator.world();
@@ -66,21 +67,34 @@ pub(super) async fn grants(State(simulator): State<Arc<Simulator>>) -> Json<Valu
             "granted": grant.refresh.first().map(|refresh| refresh.issued),
         })
     });
-    Json(grants.collect())
+    Json(grants.chain(outlook::grants(&world)).collect())
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Which {
+    /// If nothing is said, the one that has the account.
+    #[serde(default)]
+    platform: Option<String>,
     account: String,
     #[serde(default)]
     client_id: Option<String>,
+    /// Microsoft's access tokens outlive a consent; these end with it.
+    #[serde(default)]
+    at_once: bool,
 }
 
 /// The account's owner withdraws what they allowed.
 pub(super) async fn revoke(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
     let which: Which = read(&body)?;
     let mut world = simulator.world();
+    if Platform::of(&world, which.platform.as_deref(), &which.account)? == Platform::Outlook {
+        let ended = outlook::revoke(&mut world, &which.account, which.client_id.as_deref(), which.at_once);
+        if ended == 0 {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "no such grant"));
+        }
+        return Ok(Json(json!({"ended": ended})));
+    }
     let mut ended = 0;
     while let Some(at) = world.google.grants.iter().position(|grant| {
         !grant.by_control
@@ -100,6 +114,10 @@ pub(super) async fn revoke(State(simulator): State<Arc<Simulator>>, body: Bytes)
 pub(super) async fn expire_access_tokens(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
     let which: Which = read(&body)?;
     let mut world = simulator.world();
+    if Platform::of(&world, which.platform.as_deref(), &which.account)? == Platform::Outlook {
+        let ended = outlook::expire(&mut world, &which.account, which.client_id.as_deref());
+        return Ok(Json(json!({"ended": ended})));
+    }
     let now = world.now();
     let of = world.google.grants.iter_mut().filter(|grant| {
         !grant.by_control
@@ -117,6 +135,9 @@ pub(super) async fn expire_access_tokens(State(simulator): State<Arc<Simulator>>
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Tokens {
+    /// If nothing is said, the one that has the account; of both, if no account is named either.
+    #[serde(default)]
+    platform: Option<String>,
     /// Of this account; of all if absent.
     #[serde(default)]
     account: Option<String>,
@@ -129,6 +150,15 @@ struct Tokens {
 pub(super) async fn expire_sync_tokens(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
     let which: Tokens = read(&body)?;
     let mut world = simulator.world();
+    let named = which.account.as_deref().unwrap_or_default();
+    let platform = Platform::of(&world, which.platform.as_deref(), named)?;
+    let of_all = which.platform.is_none() && which.account.is_none() && which.calendar.is_none();
+    if platform == Platform::Outlook || of_all {
+        outlook::expire_delta(&mut world, which.account.as_deref(), which.calendar.as_deref())?;
+        if !of_all {
+            return Ok(Json(json!({})));
+        }
+    }
     let now = world.now();
     let stamp = world.google.stamp(now);
     let google = &mut world.google;

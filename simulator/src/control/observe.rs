@@ -7,11 +7,11 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use serde_json::{Value, json};
 
-use super::{Answer, Problem, read};
+use super::{Answer, Platform, Problem, outlook, read};
 use crate::google::edits::reach;
 use crate::google::switches::Settings;
 use crate::google::view::View;
-use crate::simulator::Simulator;
+use crate::simulator::{Simulator, World};
 
 fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
@@ -38,6 +38,10 @@ pub(super) async fn events(State(simulator): State<Arc<Simulator>>, RawQuery(que
     let account = parameter(query.as_deref(), "account").ok_or_else(|| Problem::bad("account: missing"))?;
     let calendar = parameter(query.as_deref(), "calendar").unwrap_or_else(|| "primary".to_owned());
     let world = simulator.world();
+    let platform = parameter(query.as_deref(), "platform");
+    if Platform::of(&world, platform.as_deref(), &account)? == Platform::Outlook {
+        return Ok(Json(outlook::events(&world, &account, &calendar)?));
+    }
     let id = reach(&world, &account, &calendar)?;
     let Some(calendar) = world.google.calendars.get(&id) else { return Ok(Json(json!([]))) };
     let view = View::of_owner(calendar);
@@ -77,16 +81,30 @@ pub(super) async fn mails(State(simulator): State<Arc<Simulator>>) -> Json<Value
 
 /// Events that clients wrote with guests on them.
 pub(super) async fn guests(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
-    Json(json!(simulator.world().google.guests))
+    let world = simulator.world();
+    let google = world.google.guests.iter().map(|one| json!(one));
+    Json(google.chain(world.microsoft.guests.iter().map(|one| json!(one))).collect())
 }
 
 pub(super) async fn settings(State(simulator): State<Arc<Simulator>>) -> Json<Value> {
-    Json(json!(simulator.world().google.settings))
+    Json(all_settings(&simulator.world()))
+}
+
+/// Google's, and Microsoft's under their name.
+fn all_settings(world: &World) -> Value {
+    let mut all = json!(world.google.settings);
+    all["microsoft"] = outlook::settings(world);
+    all
 }
 
 /// Changes what is said, keeps the rest.
 pub(super) async fn change_settings(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
-    let said: serde_json::Map<String, Value> = read(&body)?;
+    let mut said: serde_json::Map<String, Value> = read(&body)?;
+    let of_microsoft = match said.remove("microsoft") {
+        None => serde_json::Map::new(),
+        Some(Value::Object(said)) => said,
+        Some(_) => return Err(Problem::bad("microsoft: not an object")),
+    };
     let mut world = simulator.world();
     let mut whole = json!(world.google.settings);
     for (name, value) in said {
@@ -94,6 +112,7 @@ pub(super) async fn change_settings(State(simulator): State<Arc<Simulator>>, bod
     }
     let settings: Settings =
         serde_json::from_value(whole).map_err(|error| Problem::bad(error.to_string()))?;
+    outlook::change_settings(&mut world, &of_microsoft)?;
     world.google.settings = settings;
-    Ok(Json(json!(world.google.settings)))
+    Ok(Json(all_settings(&world)))
 }

@@ -5,8 +5,13 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Answers are packed for those who accept it *and* have the word `gzip` in their `User-Agent` (3).
+use crate::microsoft;
+
+/// Google's answers are packed for those who accept it *and* have the word `gzip` in their `User-Agent` (3).
 pub(crate) async fn unpacked_for_others(mut request: Request) -> Request {
+    if microsoft::serves(request.uri().path()) {
+        return request;
+    }
     let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     if !agent.is_some_and(|agent| agent.contains("gzip")) {
         request.headers_mut().remove(header::ACCEPT_ENCODING);

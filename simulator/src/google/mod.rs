@@ -25,7 +25,7 @@ mod paging;
 mod preferences;
 mod quick_add;
 pub(crate) mod recurrence;
-mod reply;
+pub(crate) mod reply;
 mod rule;
 mod schema;
 mod split;
@@ -43,6 +43,7 @@ use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 
 use crate::simulator::Simulator;
+pub(crate) use guard::bearer;
 use model::Google;
 
 pub(crate) fn router() -> Router<Arc<Simulator>> {
@@ -139,7 +140,7 @@ pub(crate) fn whose(
             .or_else(|| parameter(query.as_bytes(), &["token"]));
         return (token.and_then(|token| google.account_of_secret(&token)), None);
     }
-    let token = guard::bearer(headers)
+    let token = bearer(headers)
         .map(str::to_owned)
         .or_else(|| parameter(query.as_bytes(), &["access_token", "oauth_token"]));
     let account = token.and_then(|token| google.account_of_secret(&token));
@@ -157,7 +158,7 @@ pub(crate) fn whose(
 }
 
 /// Where the client sees the simulator, for absolute addresses in answers.
-fn base_url(headers: &HeaderMap) -> String {
+pub(crate) fn base_url(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     format!("http://{host}")
 }

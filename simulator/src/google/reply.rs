@@ -13,7 +13,7 @@ use super::switches::{LargePages, Settings};
 use super::times::parse_instant;
 
 /// The query of a request.
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn parse(text: Option<&str>) -> Self {
@@ -79,7 +79,7 @@ impl Query {
             .map_err(|_| ApiError::invalid_parameter("timeZone", "Invalid time zone definition."))
     }
 
-    pub fn fields(&self, schema: &str) -> Result<Option<Fields>, ApiError> {
+    pub(super) fn fields(&self, schema: &str) -> Result<Option<Fields>, ApiError> {
         // An empty selector is an error, not an absent one.
         self.all("fields").next().map(|text| Fields::parse(text, schema)).transpose()
     }

@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
 
+use super::edit_outlook;
+use crate::control::Problem;
 use crate::google::edits::{Edit, apply, reach};
 use crate::google::errors::ApiError;
 use crate::google::times::{When, localize, parse_wall};
@@ -16,18 +18,18 @@ use crate::google::view::{find, split_instance_id};
 use crate::html::{self, Language, escape};
 use crate::simulator::{Simulator, World};
 
-struct Form(Vec<(String, String)>);
+pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn get(&self, name: &str) -> &str {
+    pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value.as_str())
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(other, _)| other == name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         self.get(name).to_owned()
     }
 }
@@ -39,11 +41,16 @@ pub(super) async fn edit(
 ) -> Response {
     let form = Form(url::form_urlencoded::parse(&body).into_owned().collect());
     let mut world = simulator.world();
-    let done = wanted(&world, &form).and_then(|edit| apply(&mut world, edit));
+    let done = if form.get("platform") == "outlook" {
+        edit_outlook::edit(&mut world, &form)
+    } else {
+        wanted(&world, &form).and_then(|edit| apply(&mut world, edit)).map(|_| ()).map_err(Problem::from)
+    };
     drop(world);
     match done {
-        Ok(_) => {
-            let at: String = form.get("at").chars().filter(|c| c.is_ascii_digit() || *c == '-').collect();
+        Ok(()) => {
+            let fits = |c: &char| c.is_ascii_digit() || matches!(c, '-' | 'o');
+            let at: String = form.get("at").chars().filter(fits).collect();
             let location = HeaderValue::from_str(&format!("/#calendar-{at}"))
                 .unwrap_or_else(|_| HeaderValue::from_static("/"));
             (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()

@@ -1,6 +1,8 @@
 //! The page at `/`: accounts, their calendars and what is coming up, and the edits a person makes by hand.
 
 mod edit;
+mod edit_outlook;
+mod outlook;
 mod show;
 
 use std::sync::Arc;

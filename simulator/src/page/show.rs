@@ -34,10 +34,10 @@ pub(super) async fn show(
     html::page(language, StatusCode::OK, title, &Page { language, world: &world, days }.main())
 }
 
-struct Page<'a> {
-    language: Language,
-    world: &'a World,
-    days: u32,
+pub(super) struct Page<'a> {
+    pub language: Language,
+    pub world: &'a World,
+    pub days: u32,
 }
 
 impl Page<'_> {
@@ -51,15 +51,15 @@ impl Page<'_> {
             "<h1>{}</h1><p>{}</p><p class=\"quiet-text\">{} {} UTC</p>",
             l.pick("Simulateur d’agendas", "Calendar simulator"),
             l.pick(
-                "Ces comptes et ces agendas se comportent comme ceux de Google. Ce que vous changez ici, les \
-                 applications connectées le voient comme un changement fait dans Google Agenda.",
-                "These accounts and calendars behave as Google’s do. What you change here, connected applications see \
-                 as a change made in Google Calendar.",
+                "Ces comptes et ces agendas se comportent comme ceux de Google et d’Outlook. Ce que vous changez ici, les \
+                 applications connectées le voient comme un changement fait dans Google Agenda ou dans Outlook.",
+                "These accounts and calendars behave as Google’s and Outlook’s do. What you change here, connected \
+                 applications see as a change made in Google Calendar or in Outlook.",
             ),
             l.pick("Horloge du simulateur :", "The simulator’s clock:"),
             now.format("%Y-%m-%d %H:%M"),
         );
-        if self.world.google.accounts.is_empty() {
+        if self.world.google.accounts.is_empty() && self.world.microsoft.directory.accounts.is_empty() {
             let none = l.pick("Ce simulateur n’a pas de compte.", "This simulator has no accounts.");
             let _ = write!(main, "<p>{none}</p>");
         }
@@ -71,6 +71,7 @@ impl Page<'_> {
         for (number, account) in self.world.google.accounts.iter().enumerate() {
             self.account(&mut main, number, account, now);
         }
+        self.outlook(&mut main, now);
         if self.days < 120 {
             let more = l.pick("Voir les quatre prochains mois", "Show the next four months");
             let _ = write!(main, "<p><a href=\"/?days=120\">{more}</a></p>");
@@ -307,7 +308,10 @@ impl Page<'_> {
                 format!("{} – {}, {all_day}", self.day(*start), self.day(last))
             };
         }
-        let (start, end) = (event.start.wall(tz), event.end.wall(tz));
+        self.between(event.start.wall(tz), event.end.wall(tz))
+    }
+
+    pub fn between(&self, start: NaiveDateTime, end: NaiveDateTime) -> String {
         let (from, to) = (start.format("%H:%M"), end.format("%H:%M"));
         if start.date() == end.date() {
             format!("{}, {from} – {to}", self.day(start.date()))
@@ -316,7 +320,7 @@ impl Page<'_> {
         }
     }
 
-    fn day(&self, day: NaiveDate) -> String {
+    pub fn day(&self, day: NaiveDate) -> String {
         let weekdays = self.language.pick(
             ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."],
             ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
@@ -348,11 +352,11 @@ fn private<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
     event.content.get("extendedProperties")?.get("private")?.get(name)?.as_str()
 }
 
-fn input(wall: NaiveDateTime) -> String {
+pub(super) fn input(wall: NaiveDateTime) -> String {
     wall.format("%Y-%m-%dT%H:%M").to_string()
 }
 
-fn field(at: &str, name: &str, label: &str, kind: &str, value: &str) -> String {
+pub(super) fn field(at: &str, name: &str, label: &str, kind: &str, value: &str) -> String {
     let required = if kind == "text" { "" } else { " required" };
     format!(
         "<div class=\"field\"><label for=\"{name}-{at}\">{label}</label><input id=\"{name}-{at}\" name=\"{name}\" \
@@ -361,7 +365,7 @@ fn field(at: &str, name: &str, label: &str, kind: &str, value: &str) -> String {
     )
 }
 
-fn choice(at: &str, name: &str, label: &str, checked: bool) -> String {
+pub(super) fn choice(at: &str, name: &str, label: &str, checked: bool) -> String {
     let checked = if checked { " checked" } else { "" };
     format!(
         "<div class=\"choice\"><input type=\"checkbox\" id=\"{name}-{at}\" name=\"{name}\"{checked}>\

@@ -56,7 +56,7 @@ async fn an_account_can_come_with_calendars_and_events() {
         json!({}),
         json!({"email": "x"}),
         json!({"email": "a@b", "zone": "Mars"}),
-        json!({"email": "a@b", "platform": "outlook"}),
+        json!({"email": "a@b", "platform": "elsewhere"}),
     ] {
         let refused = sim.http.post(sim.url("/_control/accounts")).json(&bad).send().await.unwrap();
         assert_eq!(refused.status(), 400, "{bad}");

@@ -207,7 +207,7 @@ impl Authorization {
 }
 
 /// 43 to 128 unreserved characters (2.1).
-pub(super) fn is_verifier(text: &str) -> bool {
+pub(crate) fn is_verifier(text: &str) -> bool {
     (43..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
 }
