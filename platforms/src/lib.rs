@@ -2,7 +2,10 @@
 //! [`simone_sync::platform::CalendarPlatform`]. One method makes one request; when to ask, how often to repeat and
 //! when to stop is the engine's affair.
 
+mod call;
+mod fields;
 pub mod google;
+mod grants;
 mod http;
 pub mod tls;
 

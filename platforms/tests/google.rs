@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
+mod support;
+
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ use simone_sync::platform::{
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use support::window;
 
 const ANA: &str = "ana@example.com";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -127,7 +130,7 @@ impl World {
         let (mut changes, mut page, mut pages) = (HashMap::new(), None::<String>, 0);
         loop {
             pages += 1;
-            let position = Position { cursor, page: page.as_deref() };
+            let position = Position { cursor, page: page.as_deref(), window: window() };
             let answer = self.google.changes(token, calendar, position).await?;
             assert_eq!(answer.zone.as_deref(), Some("Europe/Paris"));
             for change in answer.changes {
@@ -325,7 +328,11 @@ async fn the_list_of_calendars_over_pages() {
     assert_eq!(found["hidden@group.calendar.google.com"].access, Access::Write);
 
     // An id with a `#` in it is found at its address.
-    let page = world.google.changes(&token, holidays, Position { cursor: None, page: None }).await.unwrap();
+    let page = world
+        .google
+        .changes(&token, holidays, Position { cursor: None, page: None, window: window() })
+        .await
+        .unwrap();
     assert_eq!(page.changes.iter().map(Change::id).collect::<Vec<_>>(), ["newyear"]);
     assert_eq!(page.zone.as_deref(), Some("America/New_York"));
 }
@@ -456,7 +463,7 @@ async fn a_cursor_expires() {
     // One that never was a token, as after a change of the simulator's or Google's format.
     let nonsense = world.pull(&token, ANA, Some("nonsense")).await;
     assert!(matches!(nonsense, Err(PlatformError::CursorExpired)), "{nonsense:?}");
-    let position = Position { cursor: Some(&fresh), page: Some("nonsense") };
+    let position = Position { cursor: Some(&fresh), page: Some("nonsense"), window: window() };
     let nonsense = world.google.changes(&token, ANA, position).await;
     assert!(matches!(nonsense, Err(PlatformError::CursorExpired)), "{nonsense:?}");
 }
@@ -567,7 +574,10 @@ async fn what_goes_wrong_is_told_apart() {
         }
     }
     // A calendar that cannot be seen.
-    let answer = world.google.changes(&token, "bob@example.com", Position { cursor: None, page: None }).await;
+    let answer = world
+        .google
+        .changes(&token, "bob@example.com", Position { cursor: None, page: None, window: window() })
+        .await;
     assert!(matches!(answer, Err(PlatformError::NotFound)), "{answer:?}");
     assert_eq!(world.pull(&token, ANA, None).await.unwrap().0.len(), 1, "and all is well again");
 }

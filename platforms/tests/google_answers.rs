@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
+mod support;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -18,6 +20,7 @@ use simone_sync::platform::{
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use support::window;
 
 /// What it answers next, and what it was asked last: path, headers, body.
 #[derive(Default)]
@@ -82,7 +85,7 @@ impl Server {
     }
 
     async fn changes(&self) -> Result<ChangesPage, PlatformError> {
-        let position = Position { cursor: None, page: None };
+        let position = Position { cursor: None, page: None, window: window() };
         self.google.changes(&secret("token"), "ana@example.com", position).await
     }
 
@@ -298,7 +301,8 @@ async fn a_page_token_that_expires_ends_the_listing() {
                                      "location": "syncToken"}], "code": 410}}),
     );
     for (cursor, page) in [(Some("s"), None), (Some("s"), Some("p")), (None, Some("p"))] {
-        let answer = server.google.changes(&secret("t"), "c", Position { cursor, page }).await;
+        let answer =
+            server.google.changes(&secret("t"), "c", Position { cursor, page, window: window() }).await;
         assert!(matches!(answer, Err(PlatformError::CursorExpired)));
     }
     let invalid = json!({"error": {"errors": [{"reason": "invalid", "locationType": "parameter",

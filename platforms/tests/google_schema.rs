@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it likes")]
 
+mod support;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -12,6 +14,7 @@ use simone_booking::{Interval, SystemClock};
 use simone_platforms::{Google, GoogleConfig};
 use simone_sync::platform::{CalendarPlatform, PageEnd, Position};
 use std::sync::{Arc, Mutex};
+use support::window;
 use url::Url;
 
 type Asked = Arc<Mutex<Vec<(String, Url)>>>;
@@ -171,7 +174,8 @@ async fn the_events_are_asked_for_alike_with_and_without_a_token() {
     let token = SecretString::from("the-token");
     let positions = [(None, None), (None, Some(TOKEN)), (Some(TOKEN), None), (Some(TOKEN), Some("page"))];
     for (cursor, page) in positions {
-        let answer = google.changes(&token, CALENDAR, Position { cursor, page }).await.unwrap();
+        let answer =
+            google.changes(&token, CALENDAR, Position { cursor, page, window: window() }).await.unwrap();
         assert_eq!(answer.end, PageEnd::Cursor("next".to_owned()));
     }
     let asked = asked.lock().unwrap();
@@ -234,7 +238,7 @@ async fn a_way_up_the_address_is_no_id() {
     let (google, asked) = recorder().await;
     let token = SecretString::from("the-token");
     for id in ["", ".", ".."] {
-        let position = Position { cursor: None, page: None };
+        let position = Position { cursor: None, page: None, window: window() };
         assert!(google.changes(&token, id, position).await.is_err(), "{id}");
     }
     assert!(asked.lock().unwrap().is_empty());

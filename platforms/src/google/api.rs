@@ -2,43 +2,18 @@
 
 use super::Google;
 use super::errors::{Asked, classify};
-use crate::http::{Answer, NoAnswer};
+use crate::call::{self, bearer, json, nonsense, resource};
+use crate::http::Answer;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, IF_MATCH};
 use reqwest::{Method, Request};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use simone_sync::platform::PlatformError;
-use url::{Url, form_urlencoded};
-
-impl From<NoAnswer> for PlatformError {
-    fn from(NoAnswer(reason): NoAnswer) -> Self {
-        Self::Unavailable { reason, retry_after: None }
-    }
-}
-
-/// An answer that makes no sense.
-pub(super) fn nonsense(reason: &str) -> PlatformError {
-    PlatformError::Unavailable { reason: reason.to_owned(), retry_after: None }
-}
+use url::Url;
 
 impl Google {
-    /// The address of a resource. Ids may hold anything (`en.usa#holiday@group.v.calendar.google.com`), so each
-    /// segment is encoded.
     pub(super) fn resource(&self, segments: &[&str]) -> Result<Url, PlatformError> {
-        let mut url = self.config.api_url.clone();
-        let mut path = url.path().trim_end_matches('/').to_owned();
-        for segment in segments {
-            // Not a name in an address, but a way up it: no resource is called so.
-            if matches!(*segment, "" | "." | "..") {
-                return Err(PlatformError::NotFound);
-            }
-            path.push('/');
-            for part in form_urlencoded::byte_serialize(segment.as_bytes()) {
-                path.push_str(if part == "+" { "%20" } else { part });
-            }
-        }
-        url.set_path(&path);
-        Ok(url)
+        resource(&self.config.api_url, segments)
     }
 
     /// Asks for a JSON object.
@@ -69,8 +44,7 @@ impl Google {
         headers.insert(AUTHORIZATION, bearer(access_token)?);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(etag) = if_match {
-            // What cannot stand in a header is no etag that Google gave.
-            headers.insert(IF_MATCH, HeaderValue::from_str(etag).map_err(|_| PlatformError::Changed)?);
+            headers.insert(IF_MATCH, call::if_match(etag)?);
         }
         if let Some(body) = body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -78,22 +52,6 @@ impl Google {
         }
         Ok(self.http.send(request).await?)
     }
-}
-
-/// The JSON object that was answered.
-pub(super) fn json(answer: &Answer) -> Result<Map<String, Value>, PlatformError> {
-    match serde_json::from_slice(&answer.body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) | Err(_) => Err(nonsense("the answer is not the JSON that was asked for")),
-    }
-}
-
-fn bearer(access_token: &SecretString) -> Result<HeaderValue, PlatformError> {
-    // What cannot stand in a header was never a token of Google's.
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", access_token.expose_secret()))
-        .map_err(|_| PlatformError::Unauthorized)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// The items of a list of this kind. `kind` shows that the answer is what it looks like: an empty list is
@@ -107,14 +65,4 @@ pub(super) fn items(list: &mut Map<String, Value>, kind: &str) -> Result<Vec<Val
         Some(Value::Array(items)) => Ok(items),
         Some(_) => Err(nonsense("the list's items are none")),
     }
-}
-
-/// A text of an object, if it is one and not empty.
-pub(super) fn text<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-/// Without the one character that PostgreSQL's text cannot hold.
-pub(super) fn storable(text: &str) -> String {
-    text.replace('\0', "")
 }

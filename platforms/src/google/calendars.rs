@@ -1,18 +1,15 @@
 //! The list of an account's calendars (reference sheet, section 4).
 
 use super::Google;
-use super::api::{items, storable, text};
+use super::api::items;
 use super::errors::Asked;
-use super::parse::id;
+use crate::fields::{id, is_color, is_true, storable, text, title};
 use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use simone_sync::platform::{Access, CalendarsPage, PlatformError, RemoteCalendar};
 
 const FIELDS: &str = "kind,nextPageToken,\
     items(id,summary,summaryOverride,timeZone,backgroundColor,accessRole,primary,deleted)";
-
-/// Longer names are cut.
-const LONGEST_NAME: usize = 500;
 
 impl Google {
     pub(super) async fn calendar_list(
@@ -47,7 +44,7 @@ fn calendar(entry: &Value) -> Option<RemoteCalendar> {
     let name = text(entry, "summaryOverride").or_else(|| text(entry, "summary")).unwrap_or(id);
     Some(RemoteCalendar {
         id: id.to_owned(),
-        name: storable(name).chars().take(LONGEST_NAME).collect(),
+        name: title(name),
         color: text(entry, "backgroundColor").filter(|color| is_color(color)).map(str::to_owned),
         access: match text(entry, "accessRole") {
             Some("owner" | "writer" | "writerWithoutPrivateAccess") => Access::Write,
@@ -59,20 +56,9 @@ fn calendar(entry: &Value) -> Option<RemoteCalendar> {
     })
 }
 
-fn is_true(entry: &Map<String, Value>, name: &str) -> bool {
-    entry.get(name) == Some(&Value::Bool(true))
-}
-
-/// It ends up in a page: only `#rrggbb` will do.
-fn is_color(text: &str) -> bool {
-    text.strip_prefix('#')
-        .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -136,14 +122,6 @@ mod tests {
             [json!({"id": "a", "deleted": true}), json!({"summary": "a"}), json!({"id": ""}), json!(3)]
         {
             assert_eq!(calendar(&entry), None, "{entry}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn colors_are_only_colors(text in ".{0,10}") {
-            prop_assert_eq!(is_color(&text), text.len() == 7 && text.starts_with('#')
-                && text[1..].chars().all(|c| c.is_ascii_hexdigit()));
         }
     }
 }

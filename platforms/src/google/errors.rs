@@ -1,6 +1,7 @@
 //! What Google's refusals mean (reference sheet, sections 2.5 and 10). They are told apart by status and reason,
 //! never by their texts.
 
+use crate::call::sanitized;
 use crate::http::Answer;
 use serde_json::Value;
 use simone_sync::platform::{PlatformError, TokenError};
@@ -55,12 +56,6 @@ impl Said {
         self.names(&["invalid", "invalidParameter", "badRequest"])
             && self.locations.iter().all(|location| matches!(location.as_str(), "syncToken" | "pageToken"))
     }
-}
-
-/// Reasons are identifiers; whatever else comes in their place might be anything.
-fn sanitized(code: &str) -> String {
-    let named = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    code.chars().take(64).filter(named).collect()
 }
 
 /// What an answer other than 200 means.

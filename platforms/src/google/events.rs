@@ -1,12 +1,12 @@
 //! The events of a calendar, and the occurrences of a series (reference sheet, sections 6 and 7.7).
 
 use super::Google;
-use super::api::{items, storable, text};
+use super::api::items;
 use super::errors::Asked;
 use super::parse;
+use crate::fields::{Object, storable, text};
 use chrono::SecondsFormat;
 use secrecy::SecretString;
-use serde_json::{Map, Value};
 use simone_booking::Interval;
 use simone_sync::event::{Change, Shape};
 use simone_sync::platform::{ChangesPage, PageEnd, PlatformError, Position};
@@ -101,7 +101,7 @@ fn common_parameters(url: &mut Url) {
         .append_pair("fields", FIELDS);
 }
 
-fn changes(list: &mut Map<String, Value>) -> Result<Vec<Change>, PlatformError> {
+fn changes(list: &mut Object) -> Result<Vec<Change>, PlatformError> {
     let items = items(list, KIND)?;
     let zone = text(list, "timeZone").and_then(zone::parse);
     Ok(items.iter().filter_map(|item| parse::change(item, zone)).collect())

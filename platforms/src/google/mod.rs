@@ -11,6 +11,7 @@ mod write;
 
 pub use config::GoogleConfig;
 
+use crate::grants::OAuth;
 use crate::http::{BuildError, Http};
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -26,7 +27,7 @@ use url::Url;
 /// Google's side of the port.
 pub struct Google {
     config: GoogleConfig,
-    oauth: oauth::Client,
+    oauth: OAuth,
     http: Http,
 }
 
@@ -36,7 +37,7 @@ impl Google {
         config.check()?;
         let encrypted = config.addresses().iter().any(|(_, url)| url.scheme() == "https");
         let http = Http::new(encrypted, clock)?;
-        Ok(Self { oauth: oauth::client(&config), http, config })
+        Ok(Self { oauth: oauth::client(&config, http.clone()), http, config })
     }
 }
 
@@ -52,11 +53,11 @@ impl CalendarPlatform for Google {
         verifier: &SecretString,
         redirect_uri: &Url,
     ) -> Result<Grant, TokenError> {
-        self.exchange_code(code, verifier, redirect_uri).await
+        self.oauth.exchange(code, verifier, redirect_uri).await
     }
 
     async fn refresh(&self, refresh_token: &SecretString) -> Result<Grant, TokenError> {
-        self.refresh_grant(refresh_token).await
+        self.oauth.refresh(refresh_token).await
     }
 
     async fn revoke(&self, token: &SecretString) -> Result<(), PlatformError> {

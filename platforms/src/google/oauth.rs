@@ -1,25 +1,17 @@
 //! The grant: consent, code exchange, refresh, revocation, and whose it is (reference sheet, section 2).
 
 use super::Google;
-use super::api::{nonsense, text};
 use super::config::GoogleConfig;
 use super::errors::{Asked, classify, classify_token};
-use crate::http::{Http, NoAnswer};
-use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse};
-use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken,
-    RequestTokenError, Scope, TokenResponse, TokenUrl,
-};
+use crate::call::nonsense;
+use crate::fields::text;
+use crate::grants::{Dialect, OAuth};
+use crate::http::Http;
+use oauth2::{CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
 use secrecy::{ExposeSecret, SecretString};
-use simone_sync::platform::{Account, AuthorizationRequest, Grant, PlatformError, TokenError};
+use simone_sync::platform::{Account, AuthorizationRequest, PlatformError};
 use std::borrow::Cow;
-use std::pin::Pin;
-use std::time::Duration;
 use url::Url;
-
-pub(super) type Client =
-    BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 const CALENDAR: &str = "https://www.googleapis.com/auth/calendar";
 const CALENDAR_READONLY: &str = "https://www.googleapis.com/auth/calendar.readonly";
@@ -37,16 +29,11 @@ const FOR_EVENTS: [&str; 2] = [CALENDAR, EVENTS];
 /// Any of these lets it list the calendars.
 const FOR_THE_LIST: [&str; 4] = [CALENDAR, CALENDAR_READONLY, CALENDAR_LIST, CALENDAR_LIST_READONLY];
 
-/// Google's access tokens live for an hour. Taken when an answer does not say; a token that dies sooner is
-/// refreshed on its first 401.
-const USUAL_LIFETIME: Duration = Duration::from_hours(1);
+pub(super) const DIALECT: Dialect = Dialect { refusal: classify_token, covers_calendars };
 
-pub(super) fn client(config: &GoogleConfig) -> Client {
-    BasicClient::new(ClientId::new(config.client_id.clone()))
-        .set_client_secret(ClientSecret::new(config.client_secret.expose_secret().to_owned()))
-        .set_auth_uri(AuthUrl::from_url(config.authorize_url.clone()))
-        .set_token_uri(TokenUrl::from_url(config.token_url.clone()))
-        .set_auth_type(AuthType::RequestBody)
+pub(super) fn client(config: &GoogleConfig, http: Http) -> OAuth {
+    let (authorize, token) = (config.authorize_url.clone(), config.token_url.clone());
+    OAuth::new(&config.client_id, &config.client_secret, authorize, token, http, DIALECT)
 }
 
 impl Google {
@@ -59,6 +46,7 @@ impl Google {
         let state = request.state.to_owned();
         let mut page = self
             .oauth
+            .client
             .authorize_url(|| CsrfToken::new(state))
             .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
@@ -70,32 +58,6 @@ impl Google {
             None => page.add_extra_param("prompt", "consent select_account"),
         };
         page.url().0
-    }
-
-    pub(super) async fn exchange_code(
-        &self,
-        code: &SecretString,
-        verifier: &SecretString,
-        redirect_uri: &Url,
-    ) -> Result<Grant, TokenError> {
-        let answer = self
-            .oauth
-            .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
-            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
-            .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(redirect_uri.clone())))
-            .request_async(&TokenEndpoint(self.http.clone()))
-            .await;
-        grant(answer)
-    }
-
-    pub(super) async fn refresh_grant(&self, refresh_token: &SecretString) -> Result<Grant, TokenError> {
-        let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-        let answer = self
-            .oauth
-            .exchange_refresh_token(&refresh_token)
-            .request_async(&TokenEndpoint(self.http.clone()))
-            .await;
-        grant(answer)
     }
 
     /// Ends the whole grant, the refresh token included, whichever of its tokens is given (reference sheet 2.6).
@@ -119,64 +81,6 @@ impl Google {
         let email = text(&info, "email").ok_or(PlatformError::MissingScopes)?;
         Ok(Account { id: id.to_owned(), email: email.to_owned() })
     }
-}
-
-/// The bridge from `oauth2` to our client. Refusals are classified here, where status and headers are known.
-struct TokenEndpoint(Http);
-
-impl<'c> AsyncHttpClient<'c> for TokenEndpoint {
-    type Error = TokenError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, TokenError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let request = request.try_into().map_err(|_| unavailable("the request cannot be made"))?;
-            let answer = self.0.send(request).await?;
-            if answer.status != 200 {
-                return Err(classify_token(&answer));
-            }
-            Ok(HttpResponse::new(answer.body))
-        })
-    }
-}
-
-impl From<NoAnswer> for TokenError {
-    fn from(NoAnswer(reason): NoAnswer) -> Self {
-        Self::Unavailable { reason }
-    }
-}
-
-fn unavailable(reason: &str) -> TokenError {
-    TokenError::Unavailable { reason: reason.to_owned() }
-}
-
-fn grant(
-    answer: Result<BasicTokenResponse, RequestTokenError<TokenError, BasicErrorResponse>>,
-) -> Result<Grant, TokenError> {
-    let answer = answer.map_err(|error| match error {
-        RequestTokenError::Request(error) => error,
-        // These quote the answer, and with it tokens.
-        RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            unavailable("the answer holds no grant")
-        }
-    })?;
-    let access_token = answer.access_token().secret();
-    if access_token.is_empty() {
-        return Err(unavailable("the answer holds no access token"));
-    }
-    let refresh_token =
-        answer.refresh_token().map(|token| token.secret().as_str()).filter(|token| !token.is_empty());
-    let scopes: Option<Vec<&str>> = answer
-        .scopes()
-        .map(|scopes| scopes.iter().map(|scope| scope.as_str()).filter(|scope| !scope.is_empty()).collect());
-    let scopes = scopes.filter(|scopes| !scopes.is_empty());
-    Ok(Grant {
-        access_token: SecretString::from(access_token.as_str()),
-        expires_in: answer.expires_in().unwrap_or(USUAL_LIFETIME),
-        refresh_token: refresh_token.map(SecretString::from),
-        covers_calendars: scopes.as_deref().is_none_or(covers_calendars),
-        scopes: scopes.map(|scopes| scopes.join(" ")),
-    })
 }
 
 /// With granular consent the calendar boxes can be left unticked while all else succeeds (reference sheet 2.3).

@@ -3,10 +3,11 @@
 //! No attendees, and `sendUpdates=none`: nobody is told anything.
 
 use super::Google;
-use super::api::{json, nonsense, text};
 use super::errors::{Asked, classify};
 use super::events::event_fields;
-use super::parse::{self, BOOKING, INSTALLATION, NAME, SOURCE};
+use super::parse;
+use crate::call::{json, nonsense};
+use crate::fields::{BOOKING, INSTALLATION, NAME, SIMONE, SOURCE, etag, merged, text};
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use reqwest::Method;
@@ -49,7 +50,7 @@ impl Google {
             "start": moment(content.start, content.zone),
             "end": moment(content.end, content.zone),
             "extendedProperties": {"private": {
-                "source": SOURCE,
+                SOURCE: SIMONE,
                 INSTALLATION: marker.installation,
                 BOOKING: marker.booking,
                 NAME: marker.name,
@@ -83,12 +84,13 @@ impl Google {
             let url = self.event_url(calendar, id, FIELDS_WITH_TEXT)?;
             let stands = self.get(access_token, url, Asked::Anew).await?;
             let stands = text(&stands, "description").unwrap_or_default();
-            let merged = merged(stands, was.as_deref(), becomes);
+            let was = was.as_deref().map(as_html);
+            let merged = merged(stands, was.as_deref(), &as_html(becomes));
             body.insert("description".to_owned(), json!(merged));
         }
         let mut url = self.event_url(calendar, id, FIELDS)?;
         url.query_pairs_mut().append_pair("sendUpdates", "none");
-        self.write(access_token, Method::PATCH, url, parse::etag(revision), &Value::Object(body)).await
+        self.write(access_token, Method::PATCH, url, etag(revision), &Value::Object(body)).await
     }
 
     pub(super) async fn delete_event(
@@ -100,7 +102,7 @@ impl Google {
     ) -> Result<(), PlatformError> {
         let mut url = self.resource(&["calendars", calendar, "events", id])?;
         url.query_pairs_mut().append_pair("sendUpdates", "none");
-        let if_match = revision.and_then(parse::etag);
+        let if_match = revision.and_then(etag);
         let answer = self.call(access_token, Method::DELETE, url, if_match, None).await?;
         match answer.status {
             200 | 204 => Ok(()),
@@ -156,27 +158,13 @@ fn as_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The description with our text in place of the one that we wrote last; what else stands there stays.
-fn merged(stands: &str, was: Option<&str>, becomes: &str) -> String {
-    let becomes = as_html(becomes);
-    match was.map(as_html).filter(|was| !was.is_empty() && stands.contains(was.as_str())) {
-        Some(was) => stands.replacen(&was, &becomes, 1),
-        None if stands.trim().is_empty() || stands == becomes => becomes,
-        None => format!("{becomes}\n\n{stands}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_description_is_text_and_what_others_wrote_around_it_stays() {
+    fn a_description_is_text() {
         assert_eq!(as_html("<b>5 & 6</b>"), "&lt;b&gt;5 &amp; 6&lt;/b&gt;");
-        assert_eq!(merged("Tel. 1 & co\n\nMy note", Some("Tel. 1"), "Tel. 2"), "Tel. 2 & co\n\nMy note");
-        assert_eq!(merged("My own words", Some("Tel. 1"), "Tel. 2"), "Tel. 2\n\nMy own words");
-        assert_eq!(merged("", Some("Tel. 1"), "Tel. 2"), "Tel. 2");
-        assert_eq!(merged("a &lt;b", Some("a <b"), "c"), "c");
     }
 
     #[test]

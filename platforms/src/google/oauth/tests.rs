@@ -1,4 +1,5 @@
 use super::*;
+use crate::grants::{USUAL_LIFETIME, grant};
 use simone_booking::SystemClock;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -59,8 +60,8 @@ fn a_reconnection_preselects_the_account() {
     assert_eq!(asked["prompt"], "consent");
 }
 
-fn granted(answer: serde_json::Value) -> Grant {
-    grant(Ok(serde_json::from_value(answer).unwrap())).unwrap()
+fn granted(answer: serde_json::Value) -> simone_sync::platform::Grant {
+    grant(Ok(serde_json::from_value(answer).unwrap()), covers_calendars).unwrap()
 }
 
 #[test]

@@ -1,4 +1,6 @@
 use super::*;
+use crate::fields::{LONGEST_LINK, LONGEST_TITLE};
+use chrono::NaiveDate;
 use chrono_tz::{America, Europe};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
