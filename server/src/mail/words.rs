@@ -150,7 +150,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 text += &format!(
                     "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : l’autorisation donnée à Simone y \
                      figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
-                    permissions_page(*platform)
+                    permissions_pages(*platform, Lang::fr)
                 );
             }
             ("Votre compte Simone est effacé".to_owned(), text)
@@ -163,7 +163,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 text += &format!(
                     "\n\nFor {account} the service did not answer for 24 hours: the permission given to Simone is still \
                      listed there. It is of no use any more; to withdraw it yourself:\n\n{}",
-                    permissions_page(*platform)
+                    permissions_pages(*platform, Lang::en)
                 );
             }
             ("Your Simone account is erased".to_owned(), text)
