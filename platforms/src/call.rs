@@ -68,3 +68,10 @@ pub(crate) fn sanitized(code: &str) -> String {
     let named = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     code.chars().take(64).filter(named).collect()
 }
+
+/// The address of something right below a base, whose name we write.
+pub(crate) fn below(base: &Url, name: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{name}", base.path().trim_end_matches('/')));
+    url
+}

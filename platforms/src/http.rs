@@ -30,6 +30,9 @@ pub enum BuildError {
     /// Not an `http` or `https` address; the field of the configuration.
     #[error("`{0}` is not an http or https address")]
     Address(&'static str),
+    /// Microsoft's `tenant` is neither a word nor an id nor a domain.
+    #[error("`tenant` is no name of a tenant")]
+    Tenant,
     /// No certificates of the system, say.
     #[error("the HTTP client cannot be made")]
     Client(#[source] reqwest::Error),
@@ -73,6 +76,10 @@ impl Http {
         }
         let client = builder.build().map_err(BuildError::Client)?;
         Ok(Self { client, clock, largest_body: LARGEST_BODY })
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// For building requests.
@@ -123,7 +130,12 @@ fn root_cause(error: &reqwest::Error) -> String {
 
 /// RFC 9110, 10.2.3: seconds, or a date.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    read_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+}
+
+/// The value of a `Retry-After`, wherever it stands.
+pub(crate) fn read_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let value = value.trim();
     let wait = if let Ok(seconds) = value.parse() {
         Duration::from_secs(seconds)
     } else {

@@ -7,7 +7,9 @@ mod fields;
 pub mod google;
 mod grants;
 mod http;
+pub mod microsoft;
 pub mod tls;
 
 pub use google::{Google, GoogleConfig};
 pub use http::BuildError;
+pub use microsoft::{Microsoft, MicrosoftConfig};
