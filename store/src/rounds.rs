@@ -1,6 +1,6 @@
 //! The engine's port: leases, tokens, calendars, the end of a round.
 
-use crate::database::{for_update, read, write};
+use crate::database::{IN_USE, for_update, read, write};
 use crate::deliveries::{EmailKind, enqueue};
 use crate::notices::{Notice, tell};
 use crate::{Database, crypto::Place};
@@ -124,8 +124,19 @@ impl Database {
     }
 }
 
-/// The advisory lock of PostgreSQL under which leases are taken.
-const LEASING: i64 = 0x5349_4d4f_4e45;
+/// The advisory lock of PostgreSQL under which leases are taken: not the one that says that the database is in use, which
+/// every process shares for as long as it runs.
+const LEASING: i64 = IN_USE + 1;
+
+/// Of two connections to one mailbox, which two providers may share, only one is asked about at a time: whoever looks
+/// whether a mailbox is free does so alone.
+macro_rules! alone {
+    ($db:expr, $conn:ident) => {
+        if $db.kind() != "sqlite" {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LEASING).execute(&mut *$conn).await?;
+        }
+    };
+}
 
 /// A connection and one of its selected calendars, if there is any.
 #[derive(sqlx::FromRow)]
@@ -210,11 +221,7 @@ impl RoundStore for Database {
             _ => sql!("FOR UPDATE OF c SKIP LOCKED"),
         };
         let rows: Vec<(Uuid, Uuid, String, i64, i64)> = write!(self, |conn| {
-            if self.kind() != "sqlite" {
-                // One process at a time takes leases: of two connections to one mailbox, which two providers may share,
-                // only one is asked about at a time.
-                sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LEASING).execute(&mut *conn).await?;
-            }
+            alone!(self, conn);
             Ok(sqlx::query_as(sql)
                 .bind(now)
                 .bind(until)
@@ -249,15 +256,28 @@ impl RoundStore for Database {
             .await?))?;
             return if epoch == Some(lease.epoch) { Ok(()) } else { Err(StoreError::LeaseLost) };
         }
-        let renewed = write!(self, |conn| Ok(sqlx::query(
-            "UPDATE calendar_connections SET leased_until = $3 WHERE id = $1 AND epoch = $2"
-        )
-        .bind(lease.connection.0)
-        .bind(lease.epoch)
-        .bind(until)
-        .execute(&mut *conn)
-        .await?
-        .rows_affected()))?;
+        let ran_out = lease.until <= now;
+        let renewed = write!(self, |conn| {
+            if ran_out {
+                alone!(self, conn);
+            }
+            // One that ran out may have left the mailbox to another connection of the same account.
+            Ok(sqlx::query(
+                "UPDATE calendar_connections SET leased_until = $3 WHERE id = $1 AND epoch = $2 AND NOT ($4 AND EXISTS (
+                    SELECT 1 FROM calendar_connections o
+                    WHERE o.platform = calendar_connections.platform
+                      AND o.account_id = calendar_connections.account_id
+                      AND o.id <> calendar_connections.id AND o.leased_until > $5))",
+            )
+            .bind(lease.connection.0)
+            .bind(lease.epoch)
+            .bind(until)
+            .bind(ran_out)
+            .bind(now)
+            .execute(&mut *conn)
+            .await?
+            .rows_affected())
+        })?;
         if renewed == 0 {
             return Err(StoreError::LeaseLost);
         }

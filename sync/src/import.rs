@@ -188,6 +188,7 @@ impl Draft {
                     && !last.contains_key(&event.id)
                     && !is_replaced(event, complete, &last)
                     && !occurrences.replace(event, &last)
+                    && !occurrences.supersede(event)
             }),
         };
         let mut removed: HashSet<&str> = HashSet::new();
@@ -308,6 +309,8 @@ impl Draft {
         if complete {
             let replaced =
                 |event: &KnownEvent| is_replaced(event, complete, &last) || occurrences.replace(event, &last);
+            // Its occurrences tell of it.
+            let stands = |event: &KnownEvent| occurrences.tell(&event.id) && occurrences.remain(&event.id);
             for stored in known.values().filter(|event| event.held && replaced(event)) {
                 removed.insert(&stored.id);
             }
@@ -317,6 +320,7 @@ impl Draft {
                     None if stored.over_at.is_some_and(|over_at| over_at < now) => {
                         removed.insert(&stored.id);
                     }
+                    None if stands(stored) => {}
                     None => draft.lose(stored, &exceptions, known),
                     // A listing cannot contain the stand-ins of a rule that only we cannot read.
                     Some((master, _)) if last.contains_key(master) => {
@@ -351,12 +355,25 @@ impl Draft {
                     told.entry(master.to_owned()).or_default().1.push(id.to_owned());
                 }
             }
+            // It was made a series, and none of its occurrences is inside the window.
+            for master in &occurrences.whole {
+                if let Some(stored) = known.get(master)
+                    && !stored.held
+                    && !last.contains_key(master)
+                    && !occurrences.remain(master)
+                {
+                    draft.lost.entry(master.clone()).or_default().push(master.clone());
+                }
+            }
         }
+        removed.extend(known.values().filter(|event| occurrences.supersede(event)).map(|event| &*event.id));
         for (master, (mut put, mut gone)) in told {
             put.sort_by_key(|event| event.shape.original_start());
             gone.sort_unstable();
             match (put.first(), gone.first()) {
-                (Some(event), _) if exceptions.contains_key(master.as_str()) => {
+                (Some(event), _)
+                    if exceptions.contains_key(master.as_str()) || known.contains_key(&master) =>
+                {
                     draft.plan.note(Kind::Changed, &event.id, Some(event));
                 }
                 (Some(event), _) => draft.plan.note(Kind::Added, &event.id, Some(event)),
@@ -452,6 +469,8 @@ struct Occurrences {
     whole: BTreeSet<String>,
     /// Those of which some occurrence is there after the pull.
     remaining: HashSet<String>,
+    /// The single events that were made such series.
+    former: HashSet<String>,
     complete: bool,
 }
 
@@ -473,7 +492,10 @@ impl Occurrences {
                 _ => None,
             })
             .collect();
-        let told = |master: &str| !known.contains_key(master) && !masters.contains(master);
+        // A bounded feed tells no series in another way; what is stored of one was read by its id, and says of no
+        // occurrence whether it is there.
+        let bounded = pull.covers.is_some();
+        let told = |master: &str| !masters.contains(master) && (bounded || !known.contains_key(master));
         let mut of: HashSet<String> = HashSet::new();
         let mut remaining: HashSet<String> = HashSet::new();
         for change in &pull.changes {
@@ -496,7 +518,9 @@ impl Occurrences {
             }
         }
         let whole = pull.whole.iter().filter(|master| told(master)).cloned().collect();
-        Self { of, whole, remaining, complete: pull.complete }
+        let is_single = |id: &&String| known.get(*id).is_some_and(|event| event.over_at.is_some());
+        let former = of.iter().filter(is_single).filter(|id| !last.contains_key(*id)).cloned().collect();
+        Self { of, whole, remaining, former, complete: pull.complete }
     }
 
     /// Whether the series has no row of its own.
@@ -516,6 +540,11 @@ impl Occurrences {
                 && self.remain(master)
                 && !last.contains_key(&event.id)
         })
+    }
+
+    /// Whether it was a single event, and its occurrences are told instead.
+    fn supersede(&self, event: &KnownEvent) -> bool {
+        self.former.contains(&event.id) && self.remain(&event.id)
     }
 
     /// The occurrences that have gone without a word, with their series.

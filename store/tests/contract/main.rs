@@ -5,10 +5,12 @@
 mod api_tokens;
 mod bookings;
 mod bookings_kept;
+mod bounded;
 mod conflicts;
 mod entered;
 mod gone;
 mod keys;
+mod leases;
 mod log;
 mod people;
 mod reasons;

@@ -262,6 +262,31 @@ fn what_is_held_of_such_a_series_is_released_when_it_is_told_again() {
 }
 
 #[test]
+fn a_single_event_that_becomes_a_series_is_told_by_its_occurrences_from_then_on() {
+    let bounded = |pull: Pull| Pull { covers: Some(now() + TimeDelta::days(105)), ..pull };
+    let blocks = HashMap::from([("m".to_owned(), 90)]);
+    let told: Vec<Change> = week("m").into_iter().map(present).collect();
+    for held in [false, true] {
+        let mut stored = known(&[single("m", 1)]);
+        stored.values_mut().for_each(|event| event.held = held);
+        for pull in [whole(told.clone(), "m"), pull(told.clone(), true)] {
+            let plan = Draft::new(bounded(pull), &stored, now()).brake(&blocks);
+            assert_eq!((plan.upserts.len(), plan.remove, plan.hold.len()), (7, vec!["m".to_owned()], 0));
+            assert_eq!((plan.counts.changed, plan.counts.removed), (1, 0));
+            assert!(plan.cursor.is_some());
+        }
+    }
+    // That none of its occurrences is told may be a fault of the platform.
+    let plan = Draft::new(bounded(whole(Vec::new(), "m")), &known(&[single("m", 1)]), now()).brake(&blocks);
+    assert_eq!(plan.hold, ["m"]);
+    // What was read of the series by its id stays for as long as its occurrences are told.
+    let mut read = week("m");
+    read.push(master("m"));
+    let plan = Draft::new(bounded(pull(told, true)), &known(&read), now()).brake(&blocks);
+    assert!(!plan.changes_facts());
+}
+
+#[test]
 fn days_that_come_into_view_are_no_news() {
     let far = exception("m_far", "m", 100, false);
     let near = exception("m_1", "m", 1, false);
