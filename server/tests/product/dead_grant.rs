@@ -104,8 +104,9 @@ async fn a_rate_limit_is_waited_for_within_the_round_and_longer_each_time() {
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
         stage.settled().await;
+        let (status, reason) = stage.side.slow_down();
         let fault = json!({
-            "kind": "status", "status": 403, "reason": "rateLimitExceeded", "path": "*/events", "times": 2,
+            "kind": "status", "status": status, "reason": reason, "path": stage.side.feed_path(), "times": 2,
         });
         stage.simulator.fault(fault).await;
         stage.simulator.forget_requests().await;
@@ -114,7 +115,7 @@ async fn a_rate_limit_is_waited_for_within_the_round_and_longer_each_time() {
             (stage.database.count("calendar_connections WHERE wanted > covered").await == 0).then_some(())
         })
         .await;
-        assert_eq!(stage.simulator.requests("/events").await.len(), 3, "twice refused, then answered");
+        assert_eq!(stage.simulator.requests(stage.side.feed()).await.len(), 3, "twice refused, then answered");
         assert_eq!(
             stage.database.count("calendar_connections WHERE last_error IS NULL AND failures = 0").await,
             1

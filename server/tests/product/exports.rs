@@ -105,7 +105,7 @@ async fn a_booking_appears_moves_and_goes_with_one_request_each() {
         }
         assert_eq!(
             (start(&event), &event["start"]["timeZone"]),
-            (instant(&booking["start"]), &json!("Europe/Paris"))
+            (instant(&booking["start"]), &json!(stage.side.paris()))
         );
         assert!(event.get("attendees").is_none());
         assert_eq!(writes(stage).await, ["POST"]);

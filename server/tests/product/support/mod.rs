@@ -79,7 +79,7 @@ pub async fn on(kind: Kind, name: &str, test: &impl AsyncFn(&mut Stage)) {
     at_side(Side::Google, kind, name, test).await;
 }
 
-async fn at_side(side: Side, kind: Kind, name: &str, test: &impl AsyncFn(&mut Stage)) {
+pub async fn at_side(side: Side, kind: Kind, name: &str, test: &impl AsyncFn(&mut Stage)) {
     let mut stage = Stage::set(side, kind, name).await;
     test(&mut stage).await;
     stage.end().await;

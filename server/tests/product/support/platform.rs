@@ -52,6 +52,22 @@ impl Side {
         }
     }
 
+    /// What Paris is called there.
+    pub const fn paris(self) -> &'static str {
+        match self {
+            Self::Google => "Europe/Paris",
+            Self::Outlook => "Romance Standard Time",
+        }
+    }
+
+    /// How it asks to slow down without saying for how long: a status and a reason.
+    pub const fn slow_down(self) -> (u16, &'static str) {
+        match self {
+            Self::Google => (403, "rateLimitExceeded"),
+            Self::Outlook => (429, "ApplicationThrottled"),
+        }
+    }
+
     /// Whether a program can end what it was allowed.
     pub fn revokes(self) -> bool {
         self == Self::Google
@@ -242,7 +258,7 @@ impl Side {
             Some(found["value"].clone())
         };
         let mut told = json!({
-            "id": event["immutableId"],
+            "id": if event["immutableId"].is_string() { &event["immutableId"] } else { &event["id"] },
             "summary": event["subject"],
             "location": event["location"]["displayName"],
             "description": event["body"]["content"],
