@@ -57,7 +57,7 @@ test('a provider connects Outlook, and what is in it blocks their slots @plain',
 
   await test.step('what is in it blocks, what is free does not', async () => {
     await expectBlock(page, review, 'Entretien annuel', '11:00 – 12:00');
-    await expectBlock(page, team, 'Point d’équipe', '09:30 – 10:00');
+    await expectBlock(page, team, 'Point d’équipe', '9:30 – 10:00');
     await expectNoBlock(page, next(Weekday.Friday), 'Veille');
   });
 

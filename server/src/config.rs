@@ -405,11 +405,15 @@ mod tests {
                 "`outlook.client_id` is the demo's",
             ),
             (
-                with_key("public_url = 'https://simone.test'\n[outlook]\nclient_id = ' '\nclient_secret = 'x'"),
+                with_key(
+                    "public_url = 'https://simone.test'\n[outlook]\nclient_id = ' '\nclient_secret = 'x'",
+                ),
                 "outlook.client_id",
             ),
             (
-                with_key("public_url = 'https://simone.test'\n[outlook]\nclient_id = 'x'\nclient_secret = ''"),
+                with_key(
+                    "public_url = 'https://simone.test'\n[outlook]\nclient_id = 'x'\nclient_secret = ''",
+                ),
                 "outlook.client_secret",
             ),
             (with_key("public_url = 'https://simone.test'\n[outlook]\nclient_id = 'x'"), "client_secret"),

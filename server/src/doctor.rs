@@ -165,7 +165,8 @@ async fn check_platforms(config: &Config, report: &mut Report) {
                     }
                 }
                 Err(error) => {
-                    let why = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
+                    let why =
+                        if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
                     report.wrong(&name, &format!("{} {why}", url.host_str().unwrap_or("it")));
                 }
             }

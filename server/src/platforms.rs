@@ -27,8 +27,7 @@ pub(crate) struct Configured {
 pub(crate) fn configured(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Vec<Configured>> {
     let mut all = Vec::new();
     if let Some(google) = &config.google {
-        let adapter =
-            Google::new(google.clone(), clock.clone()).context("`google` cannot be used")?;
+        let adapter = Google::new(google.clone(), clock.clone()).context("`google` cannot be used")?;
         all.push(Configured {
             platform: Platform::Google,
             adapter: Arc::new(adapter),
@@ -44,15 +43,11 @@ pub(crate) fn configured(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Res
         });
     }
     if let Some(outlook) = &config.outlook {
-        let adapter =
-            Microsoft::new(outlook.clone(), clock.clone()).context("`outlook` cannot be used")?;
+        let adapter = Microsoft::new(outlook.clone(), clock.clone()).context("`outlook` cannot be used")?;
         all.push(Configured {
             platform: Platform::Outlook,
             adapter: Arc::new(adapter),
-            addresses: vec![
-                ("login_url", outlook.login_url.clone()),
-                ("api_url", outlook.api_url.clone()),
-            ],
+            addresses: vec![("login_url", outlook.login_url.clone()), ("api_url", outlook.api_url.clone())],
             authorize_url: outlook.login_url.clone(),
             signs_in_elsewhere: true,
         });

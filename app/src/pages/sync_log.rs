@@ -27,7 +27,8 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     };
     let page = here.query("page").and_then(|page| page.parse().ok()).unwrap_or(1);
     let log = here.state.db.sync_log(here.provider_id(), connection, page).await?;
-    let several = log.rows.iter().any(|row| row.account != log.rows[0].account || row.platform != log.rows[0].platform);
+    let several =
+        log.rows.iter().any(|row| row.account != log.rows[0].account || row.platform != log.rows[0].platform);
 
     // What to do stands with the last round of each connection, if that went wrong.
     let mut seen = HashSet::new();

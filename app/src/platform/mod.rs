@@ -74,7 +74,8 @@ pub fn logo(platform: Platform) -> AnyView {
 /// The same within a line of text; the stylesheet writes the letter, which is no word of the line.
 pub fn mark(platform: Platform) -> AnyView {
     let face = face(platform);
-    view! { <span class=format!("mark-of {}", face.class) data-letter=face.letter aria-hidden="true"></span> }.into_any()
+    view! { <span class=format!("mark-of {}", face.class) data-letter=face.letter aria-hidden="true"></span> }
+        .into_any()
 }
 
 /// Where what disconnecting leaves is withdrawn by hand, if it leaves anything.

@@ -16,7 +16,10 @@ pub(super) fn declined(error: &str, description: &str) -> Declined {
             Declined::AwaitsApproval
         }
         "server_error" | "temporarily_unavailable" => Declined::Unavailable,
-        "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope"
+        "invalid_request"
+        | "unauthorized_client"
+        | "unsupported_response_type"
+        | "invalid_scope"
         | "invalid_resource" => Declined::Misconfigured,
         _ => Declined::ByThePerson,
     }
@@ -54,7 +57,11 @@ mod tests {
             ("access_denied", "AADSTS65001: The user or administrator has not …", Declined::AwaitsApproval),
             ("interaction_required", "AADSTS50105: … not assigned to a role", Declined::AwaitsApproval),
             ("consent_required", "", Declined::AwaitsApproval),
-            ("access_denied", "AADSTS65004: User declined to consent to access the app.", Declined::ByThePerson),
+            (
+                "access_denied",
+                "AADSTS65004: User declined to consent to access the app.",
+                Declined::ByThePerson,
+            ),
             ("access_denied", "AADSTS6500: cut", Declined::ByThePerson),
             ("access_denied", "AADSTS", Declined::ByThePerson),
             ("access_denied", "", Declined::ByThePerson),

@@ -65,7 +65,9 @@ fn event(platform: Platform, planned: &Planned) -> Value {
             if planned.weekly {
                 let first = planned.start.date();
                 let range = match planned.until {
-                    Some(last) => json!({"type": "endDate", "startDate": first, "endDate": last, "recurrenceTimeZone": ZONE}),
+                    Some(last) => {
+                        json!({"type": "endDate", "startDate": first, "endDate": last, "recurrenceTimeZone": ZONE})
+                    }
                     None => json!({"type": "noEnd", "startDate": first, "recurrenceTimeZone": ZONE}),
                 };
                 let day = first.weekday();

@@ -63,12 +63,8 @@ impl Bench {
         let text = |name: &str| -> anyhow::Result<String> {
             Ok(account[name].as_str().with_context(|| format!("the account has no {name}"))?.to_owned())
         };
-        let attempt = Attempt {
-            provider,
-            platform,
-            reconnects: None,
-            verifier: SecretString::from(String::new()),
-        };
+        let attempt =
+            Attempt { provider, platform, reconnects: None, verifier: SecretString::from(String::new()) };
         let recorded = database
             .record_grant(
                 &attempt,

@@ -24,7 +24,7 @@ async fn connect_work(stage: &mut Stage) {
     stage.browser.connect(WORK, Consent::Allow).await.says("Outlook est connecté.");
     stage.browser.side = Side::Google;
     eventually("it is imported", async || {
-        stage.day(day).await.contains("Point d’équipe 09:00 – 10:00").then_some(())
+        stage.day(day).await.contains("Point d’équipe 9:00 – 10:00").then_some(())
     })
     .await;
     imported(&mut stage.browser).await;
@@ -134,7 +134,9 @@ async fn one_fails_and_ends_without_touching_the_other() {
         .await;
         stage.sync(ACCOUNT).await;
         assert_eq!(status(stage, Side::Google).await.as_deref(), Some("connected"));
-        assert!(stage.day(team).await.contains("Point d’équipe") && stage.day(dentist).await.contains("Dentiste"));
+        assert!(
+            stage.day(team).await.contains("Point d’équipe") && stage.day(dentist).await.contains("Dentiste")
+        );
         let settings = stage.browser.open("/settings/calendars").await;
         settings.says("Outlook demande une nouvelle autorisation.");
         settings.does_not_say("Google Calendar demande une nouvelle autorisation.");

@@ -29,8 +29,16 @@ async fn reconnecting_keeps_blocks_and_choices() {
         let agenda = stage.browser.open("/agenda").await;
         agenda.says(&format!("{} demande une nouvelle autorisation.", stage.side.name()));
         assert!(agenda.has_button("Reconnecter"));
-        stage.browser.open("/notifications").await.says(&format!("{} demande une nouvelle autorisation", stage.side.name()));
-        stage.browser.open("/sync-log").await.says(&format!("{} demande une nouvelle autorisation.", stage.side.name()));
+        stage
+            .browser
+            .open("/notifications")
+            .await
+            .says(&format!("{} demande une nouvelle autorisation", stage.side.name()));
+        stage
+            .browser
+            .open("/sync-log")
+            .await
+            .says(&format!("{} demande une nouvelle autorisation.", stage.side.name()));
         let mail = eventually("the e-mail leaves", async || {
             stage.product.mails().into_iter().find(|mail| mail.contains("settings/calendars"))
         })
@@ -115,7 +123,11 @@ async fn a_rate_limit_is_waited_for_within_the_round_and_longer_each_time() {
             (stage.database.count("calendar_connections WHERE wanted > covered").await == 0).then_some(())
         })
         .await;
-        assert_eq!(stage.simulator.requests(stage.side.feed()).await.len(), 3, "twice refused, then answered");
+        assert_eq!(
+            stage.simulator.requests(stage.side.feed()).await.len(),
+            3,
+            "twice refused, then answered"
+        );
         assert_eq!(
             stage.database.count("calendar_connections WHERE last_error IS NULL AND failures = 0").await,
             1

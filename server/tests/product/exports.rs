@@ -5,7 +5,8 @@ use crate::support::api::Api;
 use crate::support::bookings::{book, open_for_booking};
 use crate::support::browser::Consent;
 use crate::support::{
-    ACCOUNT, CAMILLE, FAMILY, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now, on_both, on_each,
+    ACCOUNT, CAMILLE, FAMILY, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now, on_both,
+    on_each,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -302,6 +303,8 @@ async fn a_booking_looks_at_the_calendar_first() {
         stage.database.execute(&stale).await;
         let accepted = book(&open.api, &open.camille, &open.service, &open.slots[8]).await;
         assert_eq!(accepted.is(StatusCode::CREATED)["status"], "confirmed");
+        // What that booking set going would else end meanwhile, and be fresh enough.
+        stage.settled().await;
         stage.database.execute("UPDATE providers SET stale_policy = 'hold'").await;
         stage.database.execute(&stale).await;
         let held = book(&open.api, &open.camille, &open.service, &open.slots[14]).await;

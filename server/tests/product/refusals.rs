@@ -5,7 +5,8 @@ use crate::support::browser::{Browser, Consent, Page};
 use crate::support::platform::Side;
 use crate::support::simulator::CLIENT_SECRET;
 use crate::support::{
-    ACCOUNT, CAMILLE, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now, on_both_at, on_each,
+    ACCOUNT, CAMILLE, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now, on_both_at,
+    on_each,
 };
 use chrono::TimeDelta;
 use reqwest::{Method, Url};
@@ -81,7 +82,10 @@ async fn what_the_platform_or_the_person_refuses() {
         let page = stage.browser.connect(ACCOUNT, Consent::Allow).await;
         nothing_made(stage, &page, "Le service ne répond pas en ce moment.", (0, 0)).await;
         stage.simulator.clear_faults().await;
-        stage.simulator.fault(json!({"kind": "status", "status": 503, "path": stage.side.account_path()})).await;
+        stage
+            .simulator
+            .fault(json!({"kind": "status", "status": 503, "path": stage.side.account_path()}))
+            .await;
         let page = stage.browser.connect(ACCOUNT, Consent::Allow).await;
         nothing_made(stage, &page, "Le service ne répond pas en ce moment.", (0, 0)).await;
         stage.simulator.clear_faults().await;
@@ -93,7 +97,11 @@ async fn what_the_platform_or_the_person_refuses() {
         stage.simulator.set_secret(CLIENT_SECRET).await;
 
         // After all that, it simply works.
-        stage.browser.connect(ACCOUNT, Consent::Allow).await.says(&format!("{} est connecté.", stage.side.name()));
+        stage
+            .browser
+            .connect(ACCOUNT, Consent::Allow)
+            .await
+            .says(&format!("{} est connecté.", stage.side.name()));
         stage.imported().await;
         assert_eq!(stage.database.count("oauth_attempts").await, 0, "every attempt was used up");
     })
@@ -154,7 +162,8 @@ async fn callbacks_that_are_forged_late_or_broken() {
             format!("code={long}&state={state}yy"),
             format!("{long}={long}"),
         ] {
-            let status = bare_request(&stage.product.url, &format!("{}?{query}", stage.side.callback())).await;
+            let status =
+                bare_request(&stage.product.url, &format!("{}?{query}", stage.side.callback())).await;
             assert!((300..500).contains(&status), "{status}");
         }
         assert_eq!(stage.browser.open("/oauth/yahoo/callback?code=a&state=b").await.status, 404);
@@ -188,7 +197,11 @@ async fn an_attempt_that_took_too_long() {
         );
         let page = stage.browser.open(back.as_str()).await;
         nothing_made(stage, &page, "Cette autorisation a expiré", (0, 0)).await;
-        stage.browser.connect(ACCOUNT, Consent::Allow).await.says(&format!("{} est connecté.", stage.side.name()));
+        stage
+            .browser
+            .connect(ACCOUNT, Consent::Allow)
+            .await
+            .says(&format!("{} est connecté.", stage.side.name()));
     })
     .await;
 }
@@ -242,7 +255,10 @@ async fn a_wrong_client_secret_flags_nobody() {
 
         stage.product.stop().await;
         stage.product.set(&stage.side.secret_variable(), "not-the-secret");
-        stage.simulator.post("tokens/expire", json!({"platform": stage.side.code(), "account": ACCOUNT})).await;
+        stage
+            .simulator
+            .post("tokens/expire", json!({"platform": stage.side.code(), "account": ACCOUNT}))
+            .await;
         stage.product.start().await;
         stage.sync(ACCOUNT).await;
         let log = stage.browser.open("/sync-log").await;
@@ -282,15 +298,24 @@ async fn an_organisation_whose_administrator_has_to_agree() {
             let told = json!({"microsoft": {"approval_error": error}});
             stage.simulator.post("settings", told).await;
             let page = stage.browser.connect(ACCOUNT, Consent::NeedsApproval).await;
-            nothing_made(stage, &page, "Votre organisation veut d’abord l’accord d’un administrateur.", (0, 0)).await;
+            nothing_made(
+                stage,
+                &page,
+                "Votre organisation veut d’abord l’accord d’un administrateur.",
+                (0, 0),
+            )
+            .await;
             page.does_not_say("Vous avez annulé");
             page.does_not_say("AADSTS");
 
             let explained = stage.browser.click(&page, "Que dire à votre administrateur").await;
             assert!(explained.status.is_success(), "{}", explained.describe());
-            for words in
-                ["Ce qui s’est passé", "Ce que cela change", "Que faire", "/organizations/adminconsent?client_id="]
-            {
+            for words in [
+                "Ce qui s’est passé",
+                "Ce que cela change",
+                "Que faire",
+                "/organizations/adminconsent?client_id=",
+            ] {
                 explained.says(words);
             }
             assert!(explained.has_button("Connecter Outlook"));
@@ -298,7 +323,8 @@ async fn an_organisation_whose_administrator_has_to_agree() {
 
         // The administrator, who has no account here, agrees.
         let mut administrator = stage.product.browser();
-        let page = administrator.open(&format!("{}?admin_consent=True&tenant=x", stage.side.callback())).await;
+        let page =
+            administrator.open(&format!("{}?admin_consent=True&tenant=x", stage.side.callback())).await;
         page.says("L’accord est donné pour toute l’organisation.");
         let approved = json!({"tenant": tenant, "approved": [stage.side.client_id()]});
         stage.simulator.post("tenants", approved).await;

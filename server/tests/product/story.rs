@@ -125,7 +125,11 @@ async fn the_story(stage: &mut Stage) {
     free.says("Courses");
     free.says("Marqué disponible");
     // Where the platform itself says when a series is, it says so for some days more.
-    assert!(!free.text().contains("Yoga") || free.text().contains("Dans plus de 90 jours"), "{}", free.describe());
+    assert!(
+        !free.text().contains("Yoga") || free.text().contains("Dans plus de 90 jours"),
+        "{}",
+        free.describe()
+    );
 
     // Choosing: the second calendar, with and without its free events, and back.
     let lunch = monday + Days::new(2);

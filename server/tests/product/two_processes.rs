@@ -82,7 +82,10 @@ async fn every_round_and_every_refresh_happens_once() {
 
         // Tokens that the platform no longer takes, and tokens that are about to expire: one refresh each.
         for number in 0..ACCOUNTS {
-            stage.simulator.post("tokens/expire", json!({"platform": stage.side.code(), "account": account(number)})).await;
+            stage
+                .simulator
+                .post("tokens/expire", json!({"platform": stage.side.code(), "account": account(number)}))
+                .await;
         }
         stage.simulator.forget_requests().await;
         one_round_each(stage).await;

@@ -254,7 +254,8 @@ impl Side {
         let property = |name: &str| {
             let properties = event["singleValueExtendedProperties"].as_array()?;
             let ending = format!(" Name {name}");
-            let found = properties.iter().find(|it| it["id"].as_str().is_some_and(|id| id.ends_with(&ending)))?;
+            let found =
+                properties.iter().find(|it| it["id"].as_str().is_some_and(|id| id.ends_with(&ending)))?;
             Some(found["value"].clone())
         };
         let mut told = json!({
@@ -292,7 +293,8 @@ fn time(value: &Value) -> (NaiveDateTime, String) {
         let date: chrono::NaiveDate = date.parse().expect("a date");
         return (date.and_time(chrono::NaiveTime::MIN), "Europe/Paris".to_owned());
     }
-    let at = value["dateTime"].as_str().expect("a time").parse::<DateTime<chrono::Utc>>().expect("an instant");
+    let at =
+        value["dateTime"].as_str().expect("a time").parse::<DateTime<chrono::Utc>>().expect("an instant");
     let zone = value["timeZone"].as_str().unwrap_or("UTC");
     let wall = at.with_timezone(&zone.parse::<Tz>().expect("a zone")).naive_local();
     (wall, zone.to_owned())
