@@ -3,7 +3,8 @@
 //! Stored as a code with parameters and put into words when shown, in the language that the reader then has.
 
 use crate::format;
-use crate::platform::{outcome_words, platform_name};
+use crate::pages::approval;
+use crate::platform::{Permissions, face, outcome_words, platform_name};
 use crate::texts::{Lang, text};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -48,6 +49,13 @@ pub enum Flash {
     },
     Disconnected {
         account: String,
+        /// Not known of one that was stored by an earlier version.
+        #[serde(default)]
+        platform: Option<Platform>,
+    },
+    /// An administrator agreed for all of their organisation.
+    Approved {
+        platform: Platform,
     },
     RemovalsAccepted,
     RemovalsRefused,
@@ -142,6 +150,18 @@ pub enum Flash {
     Failed,
 }
 
+/// A link beside a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlashLink {
+    pub address: String,
+    pub words: String,
+    /// Someone else's page.
+    pub outside: bool,
+}
+
+/// The code of [`simone_sync::connect::ConnectError::AwaitsApproval`].
+const AWAITS_APPROVAL: &str = "awaits_approval";
+
 impl Flash {
     /// Whether it tells of something that did not work.
     pub const fn is_bad(&self) -> bool {
@@ -160,6 +180,26 @@ impl Flash {
         )
     }
 
+    /// Where to read or do more about it.
+    pub fn links(&self, lang: Lang) -> Vec<FlashLink> {
+        match self {
+            Self::NotConnected { platform, reason } if reason == AWAITS_APPROVAL => vec![FlashLink {
+                address: approval::address(*platform),
+                words: text!(lang, approval.link),
+                outside: false,
+            }],
+            Self::Disconnected { platform: Some(platform), .. } if face(*platform).left_to_withdraw => {
+                let page = |page: &Permissions| FlashLink {
+                    address: page.address.to_owned(),
+                    words: (page.words)(lang),
+                    outside: true,
+                };
+                face(*platform).permissions.iter().map(page).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub fn words(&self, lang: Lang) -> String {
         match self {
             Self::Welcome { name } => text!(lang, flash.welcome, name = name.as_str()),
@@ -167,12 +207,14 @@ impl Flash {
             Self::Reconnected { platform } => {
                 text!(lang, flash.reconnected, platform = platform_name(*platform))
             }
+            Self::Approved { platform } => text!(lang, flash.approved, platform = platform_name(*platform)),
             Self::NotConnected { platform, reason } => {
                 let what = text!(lang, flash.not_connected, platform = platform_name(*platform));
                 let why = match reason.as_str() {
                     "refused" => text!(lang, flash.refused),
+                    AWAITS_APPROVAL => text!(lang, flash.awaits_approval),
                     "not_under_way" => text!(lang, flash.not_under_way),
-                    "permission_missing" => text!(lang, flash.permission_missing),
+                    "permission_missing" => (face(*platform).not_granted)(lang),
                     "no_lasting_access" => text!(lang, flash.no_lasting_access),
                     "other_account" => text!(lang, flash.other_account),
                     // It is connected, so the lead would be wrong.
@@ -202,7 +244,13 @@ impl Flash {
             Self::BlockFree { calendar, block_free: false } => {
                 text!(lang, flash.free_off, calendar = calendar.as_str())
             }
-            Self::Disconnected { account } => text!(lang, flash.disconnected, account = account.as_str()),
+            Self::Disconnected { account, platform } => {
+                let what = text!(lang, flash.disconnected, account = account.as_str());
+                match platform.map(face).filter(|face| face.left_to_withdraw) {
+                    Some(face) => format!("{what} {}", (face.ended)(lang)),
+                    None => what,
+                }
+            }
             Self::RemovalsAccepted => text!(lang, flash.removals_accepted),
             Self::RemovalsRefused => text!(lang, flash.removals_refused),
             Self::KeptRemoved => text!(lang, flash.kept_removed),
@@ -299,9 +347,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_to_the_person_is_linked() {
+        for platform in Platform::ALL {
+            let waits = Flash::NotConnected { platform, reason: ConnectError::AwaitsApproval.code().into() };
+            assert_eq!(waits.links(Lang::fr).len(), 1, "what to tell the administrator");
+            let refused = Flash::NotConnected { platform, reason: ConnectError::Refused.code().into() };
+            assert!(refused.links(Lang::fr).is_empty());
+        }
+        let stored = r#"{"code":"disconnected","account":"camille@example.test"}"#;
+        let flash: Flash = serde_json::from_str(stored).unwrap();
+        assert!(flash.links(Lang::fr).is_empty(), "one of before");
+        assert!(flash.words(Lang::fr).contains("camille@example.test"));
+    }
+
+    #[test]
     fn each_reason_not_to_connect_has_words_of_its_own() {
         let reasons = [
             ConnectError::Refused,
+            ConnectError::AwaitsApproval,
             ConnectError::NotUnderWay,
             ConnectError::PermissionMissing,
             ConnectError::NoLastingAccess,

@@ -34,6 +34,7 @@ pub mod week;
 pub use actions::settled;
 pub use flash::Flash;
 pub use login::ClientAddress;
+pub use platform::{Face, Permissions, face, platform_name};
 pub use render::{LIVE_PATH, STYLE_PATH};
 pub use router::{not_found, router};
 pub use session::Session;

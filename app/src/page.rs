@@ -1,7 +1,7 @@
 //! What all pages share: who reads them, the frame around them, and what is shown when they fail.
 
-use crate::components::{Icon, icon, live};
-use crate::flash::Flash;
+use crate::components::{Icon, icon, live, outside_link};
+use crate::flash::{Flash, FlashLink};
 use crate::format;
 use crate::render::{LIVE_PATH, Problem, document_response};
 use crate::session::{REFRESH, Session};
@@ -275,10 +275,29 @@ fn demo_links(here: &Here) -> AnyView {
 pub fn flash_note(lang: Lang, flash: Option<&Flash>) -> AnyView {
     let shown = flash.map(|flash| {
         let class = if flash.is_bad() { "note" } else { "note calm" };
-        view! { <p class=class>{flash.words(lang)}</p> }
+        let links: Vec<_> = flash.links(lang).into_iter().map(|link| flash_link(lang, link)).collect();
+        if links.is_empty() {
+            view! { <p class=class>{flash.words(lang)}</p> }.into_any()
+        } else {
+            view! {
+                <div class=class>
+                    <p class="grow">{flash.words(lang)}</p>
+                    <div class="actions">{links}</div>
+                </div>
+            }
+            .into_any()
+        }
     });
     let role = if flash.is_some_and(Flash::is_bad) { "alert" } else { "status" };
     shown.map(|note| view! { <div role=role aria-live="polite">{note}</div> }).into_any()
+}
+
+fn flash_link(lang: Lang, link: FlashLink) -> AnyView {
+    if link.outside {
+        outside_link(lang, link.address, link.words)
+    } else {
+        view! { <a class="btn" href=link.address>{link.words}</a> }.into_any()
+    }
 }
 
 /// `leptos_meta` writes a title as it stands, and it may name an account.

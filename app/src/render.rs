@@ -132,6 +132,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=account view=account::AccountPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("settings"), StaticSegment("approval"), ParamSegment("platform"))
+                    view=approval::ApprovalPage
+                    ssr=SsrMode::Async
+                />
                 <Route path=(account, StaticSegment("zone")) view=account::ZonePage ssr=SsrMode::Async/>
                 <Route path=(account, StaticSegment("erase")) view=leaving::LeavingPage ssr=SsrMode::Async/>
                 <Route path=StaticSegment("welcome") view=welcome::WelcomePage ssr=SsrMode::Async/>

@@ -234,6 +234,7 @@ mod tests {
                 "/oversight/providers/{provider}",
                 "/oversight/providers/{provider}/erase",
                 "/oversight/tokens/{token}/withdraw",
+                "/settings/approval/{platform}",
                 "/settings/calendars/{connection}",
                 "/settings/calendars/{connection}/disconnect",
                 "/settings/calendars/{connection}/{calendar}",

@@ -39,7 +39,8 @@ pub struct AppState {
     /// Where the product stands, as browsers see it. Cookies are `Secure` when it is `https`.
     pub public_url: Url,
     /// The origins of the platforms' authorization pages. Connecting is a form that leads there, and Chromium holds
-    /// the redirects after a form to the policy's `form-action` too.
+    /// the redirects after a form to the policy's `form-action` too. Beside origins there may be `https:`, where such a
+    /// page sends browsers on to whom nobody knows.
     pub authorize_origins: Vec<String>,
     pub demo: Option<Demo>,
     /// One for each request that is answered at the same time; the rest are told to come back.
@@ -88,6 +89,11 @@ pub trait Connector: Send + Sync {
         platform: Platform,
         reconnects: Option<ConnectionId>,
     ) -> Result<Url, ConnectError>;
+
+    /// Where an administrator agrees for all of their organisation, if the platform has such a page.
+    fn approval_page(&self, _platform: Platform) -> Option<Url> {
+        None
+    }
 }
 
 /// What [`AppState::new`] needs; the rest has a default.

@@ -12,6 +12,8 @@ export interface Account {
 export interface Event {
   id: string;
   summary?: string;
+  /** What Microsoft calls it. */
+  subject?: string;
 }
 
 /** The answer to an edit. */
@@ -73,9 +75,25 @@ export class Simulator {
     return found.id;
   }
 
+  /** An organisation at Microsoft lets only its administrator agree, or has agreed to these clients. */
+  setTenant(tenant: { tenant: string; needs_approval?: boolean; approved?: string[] }): Promise<unknown> {
+    return this.control('POST', 'tenants', tenant);
+  }
+
+  /** The most requests that any mailbox at Microsoft had to answer at a time. */
+  async mostAtATime(): Promise<number> {
+    const mailboxes = (await this.control('GET', 'throttle')) as { highest: number }[];
+    return Math.max(0, ...mailboxes.map((it) => it.highest));
+  }
+
   /** The account's owner withdraws what they allowed. */
   revoke(account: string): Promise<unknown> {
     return this.control('POST', 'grants/revoke', { account });
+  }
+
+  /** What an account allowed at Microsoft ends, with the tokens that are in use. */
+  endConsent(account: string): Promise<unknown> {
+    return this.control('POST', 'grants/revoke', { account, at_once: true });
   }
 
   /** What accounts allowed, without tokens. */

@@ -6,6 +6,9 @@ import { type Day, longDate, type Language } from './days.ts';
 
 export const CAMILLE = 'camille.moreau@gmail.test';
 export const CAMILLE_PRO = 'camille.pro@gmail.test';
+/** Her accounts at Microsoft: one of an organisation of her own, and one at home. */
+export const CAMILLE_WORK = 'camille@maison-moreau.test';
+export const CAMILLE_HOME = 'camille.moreau@outlook.test';
 /** The demo's switches of calendars, by the calendars' names. */
 export const FAMILY = 'Famille';
 export const HOLIDAYS = 'Jours fériés en France';
@@ -34,6 +37,28 @@ export async function authorize(page: Page, account: string): Promise<void> {
   await page.getByRole('button', { name: /^Connecter (un autre )?Google Calendar$/ }).click();
   await chooseAccount(page, account);
   await consent(page);
+}
+
+/** Presses the button that leads to Microsoft, chooses the account and agrees there. */
+export async function authorizeOutlook(page: Page, account: string): Promise<void> {
+  await chooseOutlookAccount(page, account);
+  await expect(page.getByRole('heading', { name: /^(Autorisations demandées|Autoriser cette application)/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Accepter' }).click();
+  await expect(page).toHaveURL(/\/settings\/calendars$/);
+}
+
+/** As far as the page on which it is decided. */
+export async function chooseOutlookAccount(page: Page, account: string): Promise<void> {
+  await page.getByRole('button', { name: /^Connecter (un autre )?Outlook$/ }).click();
+  await expect(page.getByRole('heading', { name: 'Choisir un compte' })).toBeVisible();
+  await page.getByRole('button', { name: account }).click();
+}
+
+/** From anywhere to the settings with an Outlook account whose import is complete. */
+export async function connectOutlook(page: Page, account = CAMILLE_WORK): Promise<void> {
+  await page.goto('/settings/calendars');
+  await authorizeOutlook(page, account);
+  await untilShown(page, card(page, account).getByText('Connecté', { exact: true }));
 }
 
 /** From anywhere to the settings with an account whose import is complete. */

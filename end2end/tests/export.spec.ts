@@ -1,28 +1,10 @@
 // The client and the provider side by side: what is booked stands in the provider's Google Calendar, and follows.
 
-import type { Page } from '@playwright/test';
-
+import { book, chooseSlot } from '../support/client.ts';
 import { CAMILLE, connect, enter, sync } from '../support/story.ts';
 import { expect, test } from '../support/test.ts';
 
 const TITLE = 'Réservation Simone - Massage 60min - Client: Marie D.';
-
-/** Clients come by the link that the provider gives away. */
-async function openBooking(page: Page): Promise<void> {
-  const answer = await page.request.get('/api/v1/providers', { headers: { authorization: 'Bearer demo' } });
-  const id = /"id":\s*"([0-9a-f-]{36})"/.exec(await answer.text())?.[1];
-  await page.goto(`/book/${id ?? ''}`);
-}
-
-async function chooseSlot(page: Page, which: 'first' | 'last'): Promise<string> {
-  const one = (selector: string) => (which === 'first' ? page.locator(selector).first() : page.locator(selector).last());
-  await one('a.pick').click();
-  const slot = one('a.slot');
-  const time = (await slot.locator('span').first().textContent()) ?? '';
-  await slot.click();
-  await expect(page.locator('a.slot[aria-current]')).toContainText(time);
-  return time;
-}
 
 test.slow();
 
@@ -33,16 +15,7 @@ test('what a client books stands in Google, moves and goes', async ({ page, brow
 
   const theirs = await browser.newContext({ locale: 'fr-FR', timezoneId: 'Europe/Paris', baseURL: baseURL ?? '' });
   const client = await theirs.newPage();
-  await openBooking(client);
-  await client.getByRole('link', { name: /^Massage 60min/ }).click();
-  const time = await chooseSlot(client, 'last');
-  await client.getByLabel('Nom', { exact: true }).fill('Marie Dubois');
-  await client.getByLabel('Téléphone', { exact: true }).fill('06 12 34 56 78');
-  await client.getByLabel('E-mail', { exact: true }).fill('marie@exemple.fr');
-  await client.getByLabel('Adresse du rendez-vous').fill('12 rue des Lilas, 75011 Paris');
-  await client.getByLabel('Instructions').fill('3e étage, <b>code</b> 12A');
-  await client.getByRole('button', { name: 'Réserver' }).click();
-  await expect(client.getByText('Confirmé', { exact: true })).toBeVisible();
+  const time = await book(client);
 
   // In seconds the provider's own calendar shows it, with what they need on the way there.
   const google = await theirs.newPage();

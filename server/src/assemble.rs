@@ -3,16 +3,14 @@
 use crate::config::Config;
 use crate::live::{self, Live};
 use crate::webhooks::Messenger;
-use crate::{api, mail, mailbox, oauth, proxy, serve, worker};
+use crate::{api, mail, mailbox, oauth, platforms, proxy, serve, worker};
 use anyhow::{Context as _, bail};
 use rand::rngs::StdRng;
 use simone_app::AppState;
 use simone_booking::{Clock, Ids, SystemClock};
-use simone_platforms::{Google, tls};
 use simone_store::{Database, Keyring, Options};
 use simone_sync::connect::Connect;
 use simone_sync::engine::Engine;
-use simone_sync::platform::{Platform, Platforms};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -74,17 +72,8 @@ impl Product {
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| crate::cli::occupied(config.listen.port()))?;
-        let mut platforms = Platforms::new();
-        let mut authorize_origins = Vec::new();
-        if let Some(google) = &config.google {
-            tls::install();
-            authorize_origins.push(google.authorize_url.origin().ascii_serialization());
-            let adapter =
-                Google::new(google.clone(), self.clock.clone()).context("`google` cannot be used")?;
-            platforms.insert(Platform::Google, Arc::new(adapter));
-        }
-        let offered = Platform::ALL.into_iter().filter(|platform| platforms.contains_key(platform)).collect();
-        let platforms = Arc::new(platforms);
+        let configured = platforms::configured(config, &self.clock)?;
+        let platforms = Arc::new(platforms::adapters(&configured));
         let store = Arc::new(self.database.clone());
         let pages = config.public_url.clone();
         let engine =
@@ -104,8 +93,8 @@ impl Product {
             connect: Arc::new(oauth::Connector { connect: connect.clone() }),
             public_url: config.public_url.clone(),
         });
-        state.platforms = offered;
-        state.authorize_origins = authorize_origins;
+        state.platforms = configured.iter().map(|one| one.platform).collect();
+        state.authorize_origins = platforms::form_targets(&configured);
         state.demo = demo;
         state.limit_bookings(config.limits.bookings);
         state.patience = config.limits.patience();

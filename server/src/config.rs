@@ -9,7 +9,7 @@ use config::{Environment, File, FileFormat};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use serde::Deserialize;
 use simone_booking::Locale;
-use simone_platforms::GoogleConfig;
+use simone_platforms::{GoogleConfig, MicrosoftConfig};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,9 @@ pub(crate) struct Config {
     pub api: ApiConfig,
     /// Without it nobody is told.
     pub webhooks: Option<WebhooksConfig>,
+    /// Without either nobody can connect a calendar.
     pub google: Option<GoogleConfig>,
+    pub outlook: Option<MicrosoftConfig>,
     /// The first operator, made when there is none.
     pub operator: Option<OperatorConfig>,
 }
@@ -186,6 +188,20 @@ impl ApiConfig {
     }
 }
 
+/// The client by which a platform knows us.
+fn check_client(section: &str, id: &str, secret: &SecretString) -> anyhow::Result<()> {
+    if id.trim().is_empty() {
+        bail!("`{section}.client_id` is empty");
+    }
+    if secret.expose_secret().trim().is_empty() {
+        bail!("`{section}.client_secret` is empty");
+    }
+    if [simone_simulator::DEMO_CLIENT_ID, simone_simulator::DEMO_OUTLOOK_CLIENT_ID].contains(&id) {
+        bail!("`{section}.client_id` is the demo's");
+    }
+    Ok(())
+}
+
 /// Variables that are no settings: they say where the file is, and what is logged.
 const NOT_SETTINGS: [&str; 2] = ["SIMONE_CONFIG", "SIMONE_LOG"];
 
@@ -250,10 +266,11 @@ impl Config {
         if self.mail.smtp.is_some() && self.mail.folder.is_some() {
             bail!("`mail.smtp` and `mail.folder` exclude each other");
         }
-        let demo =
-            self.google.as_ref().is_some_and(|google| google.client_id == simone_simulator::DEMO_CLIENT_ID);
-        if demo {
-            bail!("`google.client_id` is the demo's");
+        if let Some(google) = &self.google {
+            check_client("google", &google.client_id, &google.client_secret)?;
+        }
+        if let Some(outlook) = &self.outlook {
+            check_client("outlook", &outlook.client_id, &outlook.client_secret)?;
         }
         Ok(())
     }
@@ -297,6 +314,26 @@ mod tests {
         .unwrap();
         assert_eq!(config.database.url, "postgres://db");
         assert_eq!(config.google.unwrap().api_url.as_str(), "https://www.googleapis.com/calendar/v3");
+        assert!(config.outlook.is_none(), "each platform is configured for itself");
+    }
+
+    #[test]
+    fn a_platform_is_configured_by_variables_alone() {
+        let config = read(
+            "public_url = 'https://simone.test'",
+            &[
+                ("SIMONE_ENCRYPTION__KEYS", KEY),
+                ("SIMONE_OUTLOOK__CLIENT_ID", "5d0c"),
+                ("SIMONE_OUTLOOK__CLIENT_SECRET", "hush"),
+                ("SIMONE_OUTLOOK__TENANT", "organizations"),
+            ],
+        )
+        .unwrap();
+        assert!(config.google.is_none());
+        let outlook = config.outlook.unwrap();
+        assert_eq!((outlook.client_id.as_str(), outlook.tenant.as_str()), ("5d0c", "organizations"));
+        assert_eq!(outlook.login_url.as_str(), "https://login.microsoftonline.com/");
+        assert_eq!(outlook.api_url.as_str(), "https://graph.microsoft.com/v1.0");
     }
 
     const LONG: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -358,7 +395,33 @@ mod tests {
                     "public_url = 'https://simone.test'\n[google]\nclient_id = '{}'\nclient_secret = 'x'",
                     simone_simulator::DEMO_CLIENT_ID
                 )),
-                "demo",
+                "`google.client_id` is the demo's",
+            ),
+            (
+                with_key(&format!(
+                    "public_url = 'https://simone.test'\n[outlook]\nclient_id = '{}'\nclient_secret = 'x'",
+                    simone_simulator::DEMO_OUTLOOK_CLIENT_ID
+                )),
+                "`outlook.client_id` is the demo's",
+            ),
+            (
+                with_key(
+                    "public_url = 'https://simone.test'\n[outlook]\nclient_id = ' '\nclient_secret = 'x'",
+                ),
+                "outlook.client_id",
+            ),
+            (
+                with_key(
+                    "public_url = 'https://simone.test'\n[outlook]\nclient_id = 'x'\nclient_secret = ''",
+                ),
+                "outlook.client_secret",
+            ),
+            (with_key("public_url = 'https://simone.test'\n[outlook]\nclient_id = 'x'"), "client_secret"),
+            (
+                with_key(
+                    "public_url = 'https://simone.test'\n[outlook]\nclient_id = 'x'\nclient_secret = 'x'\ntenent = 'c'",
+                ),
+                "tenent",
             ),
         ];
         for (toml, named) in cases {

@@ -4,6 +4,7 @@ use crate::assemble::{Product, stop_signal};
 use crate::config::{
     ApiConfig, Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig,
 };
+use crate::platforms::{simulated_google, simulated_outlook};
 use crate::say;
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -13,8 +14,6 @@ use rand::{Rng as _, rngs::StdRng};
 use simone_booking::Locale;
 use simone_booking::hours::{WeeklyHours, Window};
 use simone_booking::service::{Place, ServiceTerms};
-use simone_platforms::GoogleConfig;
-use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
 use simone_store::{NewOperator, NewProvider};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -88,11 +87,11 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     say(&format!(
         "\n  Simone, la démo\n\n  \
          L’application      {public_url}\n  \
-         Google (simulé)    {simulator_url}\n  \
+         Les agendas (simulés, Google et Outlook)\n                     {simulator_url}\n  \
          Les e-mails        {public_url}demo/mail\n  \
          L’API              {public_url}api/v1/openapi.json{token}\n  \
          Les données        {}\n\n  \
-         À essayer : entrez comme {PROVIDER_NAME}, ouvrez « Calendriers », connectez Google Calendar,\n  \
+         À essayer : entrez comme {PROVIDER_NAME}, ouvrez « Calendriers », connectez Google Calendar ou Outlook,\n  \
          puis déplacez un événement sur la page du simulateur et regardez l’agenda suivre.\n  \
          Ctrl+C arrête tout.\n",
         folder.display(),
@@ -161,9 +160,7 @@ async fn offer(product: &Product) -> anyhow::Result<()> {
 
 fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::Result<Config> {
     let folder = &options.data_dir;
-    let at = |path: &str| -> anyhow::Result<Url> {
-        Ok(format!("{}{path}", simulator_url.trim_end_matches('/')).parse()?)
-    };
+    let simulator: Url = simulator_url.parse()?;
     Ok(Config {
         public_url: public_url.clone(),
         listen: SocketAddr::from(([127, 0, 0, 1], options.port)),
@@ -183,15 +180,8 @@ fn config(options: &Options, public_url: &Url, simulator_url: &str) -> anyhow::R
         webhooks: None,
         operator: None,
         limits: LimitsConfig::default(),
-        google: Some(GoogleConfig {
-            client_id: DEMO_CLIENT_ID.to_owned(),
-            client_secret: DEMO_CLIENT_SECRET.into(),
-            authorize_url: at("/o/oauth2/v2/auth")?,
-            token_url: at("/token")?,
-            revoke_url: at("/revoke")?,
-            userinfo_url: at("/v1/userinfo")?,
-            api_url: at("/calendar/v3")?,
-        }),
+        google: Some(simulated_google(&simulator)?),
+        outlook: Some(simulated_outlook(&simulator)?),
     })
 }
 

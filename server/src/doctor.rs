@@ -2,13 +2,16 @@
 
 use crate::assemble::Product;
 use crate::config::Config;
-use crate::{mail, say};
+use crate::{mail, platforms, say};
 use anyhow::bail;
 use chrono::{DateTime, TimeDelta, Utc};
-use simone_booking::{Clock as _, SystemClock};
+use simone_app::platform_name;
+use simone_booking::{Clock, SystemClock};
 use simone_platforms::tls;
 use simone_store::transfer;
+use simone_sync::platform::Platform;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A platform that takes longer than this is as good as unreachable.
@@ -47,12 +50,12 @@ pub(crate) async fn run(file: &Path) -> anyhow::Result<()> {
             if config.public_url.scheme() == "http" && !is_local(&config) {
                 report.note(
                     "public_url",
-                    "not https: sessions can be overheard, and Google refuses such addresses",
+                    "not https: sessions can be overheard, and platforms refuse such addresses",
                 );
             }
             database(&config, &mut report).await;
             mails(&config, &mut report).await;
-            platforms(&config, &mut report).await;
+            check_platforms(&config, &mut report).await;
             // Nothing is sent: a receiver would take it for a message.
             match &config.webhooks {
                 Some(webhooks) => {
@@ -129,43 +132,49 @@ async fn mails(config: &Config, report: &mut Report) {
     }
 }
 
-async fn platforms(config: &Config, report: &mut Report) {
-    let Some(google) = &config.google else {
-        report.note("google", "not configured: nobody can connect Google Calendar");
-        return;
+async fn check_platforms(config: &Config, report: &mut Report) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let configured = match platforms::configured(config, &clock) {
+        Ok(configured) => configured,
+        Err(error) => return report.wrong("platforms", &format!("{error:#}")),
     };
+    for platform in Platform::ALL {
+        if configured.iter().all(|one| one.platform != platform) {
+            let words = format!("not configured: nobody can connect {}", platform_name(platform));
+            report.note(platform.code(), &words);
+        }
+    }
     tls::install();
     let client =
         reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build();
     let client = match client {
         Ok(client) => client,
-        Err(_) => return report.wrong("google", "no request can be made from here"),
+        Err(_) => return report.wrong("platforms", "no request can be made from here"),
     };
-    for (name, url) in [
-        ("google.authorize_url", &google.authorize_url),
-        ("google.token_url", &google.token_url),
-        ("google.revoke_url", &google.revoke_url),
-        ("google.userinfo_url", &google.userinfo_url),
-        ("google.api_url", &google.api_url),
-    ] {
-        // Any answer will do: without a token most of these refuse.
-        match client.get(url.clone()).send().await {
-            Ok(answer) => {
-                report.well(name, &format!("{} answers", url.host_str().unwrap_or("it")));
-                if name == "google.api_url" {
-                    clock(answer.headers().get("date"), report);
+    let mut clock_told = false;
+    for one in &configured {
+        for (field, url) in &one.addresses {
+            // Any answer will do: without a token most of these refuse.
+            let name = format!("{}.{field}", one.platform);
+            match client.get(url.clone()).send().await {
+                Ok(answer) => {
+                    report.well(&name, &format!("{} answers", url.host_str().unwrap_or("it")));
+                    if *field == "api_url" && !clock_told {
+                        clock_told = true;
+                        check_clock(answer.headers().get("date"), report);
+                    }
                 }
-            }
-            Err(error) => {
-                let why = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-                report.wrong(name, &format!("{} {why}", url.host_str().unwrap_or("it")));
+                Err(error) => {
+                    let why =
+                        if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
+                    report.wrong(&name, &format!("{} {why}", url.host_str().unwrap_or("it")));
+                }
             }
         }
     }
 }
-
 /// The platform's clock against ours.
-fn clock(date: Option<&reqwest::header::HeaderValue>, report: &mut Report) {
+fn check_clock(date: Option<&reqwest::header::HeaderValue>, report: &mut Report) {
     let date = date.and_then(|date| date.to_str().ok());
     let Some(theirs) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else {
         return report.note("clock", "the platform did not say what time it is");

@@ -13,6 +13,7 @@ mod mail;
 mod mailbox;
 mod oauth;
 mod operate;
+mod platforms;
 mod proxy;
 mod serve;
 mod tokens;

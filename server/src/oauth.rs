@@ -29,6 +29,10 @@ impl simone_app::Connector for Connector {
         let provider = session.provider_id().ok_or(ConnectError::NotUnderWay)?;
         self.connect.begin(provider, session.key(), platform, reconnect).await
     }
+
+    fn approval_page(&self, platform: Platform) -> Option<Url> {
+        self.connect.approval_page(platform)
+    }
 }
 
 #[derive(Clone)]
@@ -42,11 +46,14 @@ pub(crate) fn routes(callbacks: Callbacks) -> Router {
 }
 
 /// What a platform sends back. Unknown parameters are ignored (reference sheet 2.2).
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Parameters {
     state: Option<String>,
     code: Option<SecretString>,
     error: Option<String>,
+    error_description: Option<String>,
+    /// An administrator was here and agreed for all of their organisation: nothing that began in this browser.
+    admin_consent: Option<String>,
 }
 
 async fn callback(
@@ -59,9 +66,18 @@ async fn callback(
         return simone_app::not_found();
     };
     // A callback that cannot even be read is one that is not under way.
-    let parameters = parameters
-        .map_or(Parameters { state: None, code: None, error: None }, |Query(parameters)| parameters);
-    let callback = Callback { state: parameters.state, code: parameters.code, error: parameters.error };
+    let parameters = parameters.map_or_else(|_| Parameters::default(), |Query(parameters)| parameters);
+    let agreed = parameters.admin_consent.is_some_and(|agreed| agreed.eq_ignore_ascii_case("true"));
+    if agreed && parameters.state.is_none() && parameters.error.is_none() {
+        session.flash(Flash::Approved { platform }).await;
+        return Redirect::to("/settings/calendars").into_response();
+    }
+    let callback = Callback {
+        state: parameters.state,
+        code: parameters.code,
+        error: parameters.error,
+        description: parameters.error_description,
+    };
     // In a task of its own: a browser that hangs up does not leave a grant behind that nobody records.
     let (connect, key) = (callbacks.connect.clone(), session.key().to_vec());
     let completed = tokio::spawn(async move { connect.complete(platform, &key, callback).await });

@@ -1,7 +1,7 @@
 //! Connecting an account: OAuth's code flow with PKCE and a one-time state tied to the session.
 
 use crate::platform::{
-    AuthorizationRequest, CalendarPlatform, Grant, Platform, PlatformError, Platforms, TokenError,
+    AuthorizationRequest, CalendarPlatform, Declined, Grant, Platform, PlatformError, Platforms, TokenError,
 };
 use crate::ports::{Attempt, ConnectStore, Recorded, StoreError};
 use base64::Engine as _;
@@ -32,6 +32,8 @@ pub struct Callback {
     pub code: Option<SecretString>,
     /// OAuth's error code.
     pub error: Option<String>,
+    /// The platform's words about the error.
+    pub description: Option<String>,
 }
 
 /// What became of an authorization.
@@ -47,6 +49,9 @@ pub enum ConnectError {
     /// The provider said no.
     #[error("the provider refused")]
     Refused,
+    /// Only an administrator of the provider's organisation can agree.
+    #[error("an administrator of the account's organisation has to agree first")]
+    AwaitsApproval,
     /// The state is unknown, used, too old, or was begun in another session.
     #[error("the authorization is not, or no longer, under way in this session")]
     NotUnderWay,
@@ -78,6 +83,7 @@ impl ConnectError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused => "refused",
+            Self::AwaitsApproval => "awaits_approval",
             Self::NotUnderWay => "not_under_way",
             Self::PermissionMissing => "permission_missing",
             Self::NoLastingAccess => "no_lasting_access",
@@ -96,6 +102,19 @@ impl From<PlatformError> for ConnectError {
         match error {
             PlatformError::MissingScopes => Self::PermissionMissing,
             other => Self::Unavailable(Box::new(other)),
+        }
+    }
+}
+
+/// Why the platform sent the browser back without a code.
+fn declined(adapter: &dyn CalendarPlatform, error: &str, description: &str) -> ConnectError {
+    match adapter.declined(error, description) {
+        Declined::ByThePerson => ConnectError::Refused,
+        Declined::AwaitsApproval => ConnectError::AwaitsApproval,
+        Declined::Unavailable => ConnectError::Unavailable("it says so of itself".into()),
+        // The code is one of OAuth's own words, or the adapter would not have known it.
+        Declined::Misconfigured => {
+            ConnectError::Misconfigured(TokenError::Misconfigured { code: error.to_owned() })
         }
     }
 }
@@ -120,6 +139,11 @@ impl Connect {
         let mut url = self.public_url.clone();
         url.set_path(&format!("{}/oauth/{platform}/callback", self.public_url.path().trim_end_matches('/')));
         url
+    }
+
+    /// Where an administrator agrees for all of their organisation, if the platform has such a page.
+    pub fn approval_page(&self, platform: Platform) -> Option<Url> {
+        self.platforms.get(&platform)?.approval_page()
     }
 
     /// Begins an authorization and returns where the browser goes. `session` names the session, in which alone
@@ -167,11 +191,21 @@ impl Connect {
             attempt.filter(|attempt| attempt.platform == platform).ok_or(ConnectError::NotUnderWay)?;
         let code = match (callback.code, callback.error) {
             (Some(code), None) => code,
-            _ => return Err(ConnectError::Refused),
+            (_, error) => {
+                return Err(declined(
+                    adapter,
+                    &error.unwrap_or_default(),
+                    &callback.description.unwrap_or_default(),
+                ));
+            }
         };
         let asked_at = self.clock.now();
         let grant = adapter.exchange(&code, &attempt.verifier, &self.redirect_uri(platform)).await.map_err(
             |error| match error {
+                // Some say only here that they would have had to ask an administrator.
+                TokenError::Dead { code } if adapter.declined(&code, "") == Declined::AwaitsApproval => {
+                    ConnectError::AwaitsApproval
+                }
                 // A code that is used up, expired or forged.
                 TokenError::Dead { .. } => ConnectError::NotUnderWay,
                 TokenError::Misconfigured { .. } => ConnectError::Misconfigured(error),

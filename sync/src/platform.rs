@@ -70,6 +70,19 @@ pub struct AuthorizationRequest<'a> {
     pub login_hint: Option<&'a str>,
 }
 
+/// What a platform means by sending the browser back without a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// The person said no, or turned back.
+    ByThePerson,
+    /// Their organisation lets nobody agree but an administrator, who has not done so yet.
+    AwaitsApproval,
+    /// The platform is in trouble.
+    Unavailable,
+    /// Our request is wrong, or our client is not accepted.
+    Misconfigured,
+}
+
 /// What the token endpoint gave.
 #[derive(Debug)]
 pub struct Grant {
@@ -214,6 +227,23 @@ pub enum Done {
 pub trait CalendarPlatform: Send + Sync {
     /// Where the provider's browser goes to consent.
     fn authorization_url(&self, request: &AuthorizationRequest<'_>) -> Url;
+
+    /// What the platform means by an error that came back in the place of a code. `description`: its words about it, which
+    /// only the platform's own adapter can read; empty where there are none. By default as OAuth has it (RFC 6749, 4.1.2.1).
+    fn declined(&self, error: &str, _description: &str) -> Declined {
+        match error {
+            "server_error" | "temporarily_unavailable" => Declined::Unavailable,
+            "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope" => {
+                Declined::Misconfigured
+            }
+            _ => Declined::ByThePerson,
+        }
+    }
+
+    /// Where an administrator agrees for all of their organisation, if there is such a page.
+    fn approval_page(&self) -> Option<Url> {
+        None
+    }
 
     /// Exchanges the code that came back for a grant.
     async fn exchange(

@@ -62,7 +62,7 @@ pub async fn disconnect(
             return Ok(Flash::Missing);
         }
         settled(&here.state, here.provider_id()).await?;
-        Ok(Flash::Disconnected { account: before.account })
+        Ok(Flash::Disconnected { account: before.account, platform: Some(before.platform) })
     };
     done(&here, outcome.await, None, SETTINGS).await;
     Ok(())

@@ -49,10 +49,11 @@ async fn load(here: Here) -> Result<Screen, PageError> {
         && !connections.iter().flat_map(|connection| &connection.calendars).any(|calendar| calendar.selected);
     let nothing = blocks.is_empty() && bookings.is_empty() && kept == 0;
     let middle = if connections.is_empty() && nothing {
-        let platform = here.state.platforms.first().copied();
-        let action = platform.map(|platform| {
+        let button = |platform| {
             connect_button(platform, text!(lang, calendars.connect, platform = platform_name(platform)), None)
-        });
+        };
+        let buttons: Vec<_> = here.state.platforms.iter().copied().map(button).collect();
+        let action = view! { <div class="actions">{buttons}</div> };
         empty(text!(lang, agenda.empty_title), text!(lang, agenda.empty), action).into_any()
     } else {
         view! {

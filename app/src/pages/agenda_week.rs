@@ -4,7 +4,7 @@ use super::agenda::title_of;
 use crate::format;
 use crate::page::Here;
 use crate::pages::bookings::status_words;
-use crate::platform::{calendar_name, hue_class, short_name};
+use crate::platform::{calendar_name, hue_class, mark, short_name};
 use crate::texts::text;
 use crate::week::{self, PartKind, Week};
 use chrono::{Datelike, Weekday};
@@ -183,6 +183,7 @@ fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, sever
     let (place, time) = placed(here, block.interval, part, first_hour);
     let kept = if block.is_kept() { " kept" } else { "" };
     let color = hue_class(block.source.as_ref().and_then(|source| source.color.as_deref()));
+    let mark = block.source.as_ref().map(|source| mark(source.platform));
     let from = block.source.as_ref().map_or_else(
         || {
             if block.is_kept() { text!(lang, agenda.kept_source) } else { text!(lang, unavailable.by_hand) }
@@ -196,14 +197,18 @@ fn block_view(here: &Here, block: &Block, part: PartKind, first_hour: u32, sever
             }
         },
     );
-    let hint = from.clone();
+    // The mark says it to who sees it.
+    let hint = match block.source.as_ref().filter(|_| several) {
+        Some(source) => format!("{} · {from}", short_name(source.platform)),
+        None => from.clone(),
+    };
     view! {
         <li class=format!("block {color}{place}{kept}") title=hint data-key=block.id.to_string()>
             <a href=format!("/agenda/{}", block.id)>
                 <b><bdi>{title_of(here, block)}</bdi></b>
                 {time}
                 <span class="edge"></span>
-                <span class="from">{from}</span>
+                <span class="from">{mark}{from}</span>
             </a>
         </li>
     }

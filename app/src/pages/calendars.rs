@@ -5,7 +5,7 @@ use crate::actions::settled;
 use crate::components::{action_form, connect_button, empty, hidden, live, refresh_link};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
-use crate::platform::{calendar_name, hue_class, initial, outcome_words, platform_name, short_name};
+use crate::platform::{calendar_name, face, hue_class, logo, outcome_words, platform_name, short_name};
 use crate::texts::{Lang, text};
 use leptos::prelude::*;
 use simone_store::views::{Calendar, Connection, Progress};
@@ -90,7 +90,7 @@ fn card(here: &Here, connection: &Connection) -> AnyView {
     let decisions: Vec<_> =
         connection.calendars.iter().filter_map(|calendar| decision(here, connection, calendar)).collect();
     let list = if connection.status == Status::Disconnecting {
-        view! { <p class="small">{text!(lang, calendars.leaving, platform = short_name(connection.platform))}</p> }.into_any()
+        view! { <p class="small">{(face(connection.platform).under_way)(lang)}</p> }.into_any()
     } else if rows.is_empty() && connection.status == Status::Connected {
         view! {
             <div class="actions">
@@ -106,7 +106,7 @@ fn card(here: &Here, connection: &Connection) -> AnyView {
     view! {
         <section class="card" aria-labelledby=format!("c-{id}") data-key=id.to_string()>
             <header>
-                <span class="logo" aria-hidden="true">{initial(connection.platform)}</span>
+                {logo(connection.platform)}
                 <div class="grow">
                     <h2 id=format!("c-{id}")>{platform}</h2>
                     <small>{connection.account.clone()}</small>

@@ -7,7 +7,7 @@ use crate::components::{action_form, hidden, live, outside_link};
 use crate::format::{self, capital, foreign};
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::picture::side_by_side;
-use crate::platform::{hue_class, short_name};
+use crate::platform::{hue_class, mark, short_name};
 use crate::reasons::safe_link;
 use crate::texts::{Lang, text};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -143,6 +143,7 @@ fn sides(here: &Here, conflict: &Conflict) -> AnyView {
         (Some(source), Some(calendar)) => format!("{} · {calendar}", short_name(source.platform)),
         _ => place(here, conflict),
     };
+    let mark = other.source.as_ref().map(|source| mark(source.platform));
     let title = if deleted {
         text!(lang, conflicts.deleted_side)
     } else if conflict.kind == Kind::ExportMoved && other.details.title.is_empty() {
@@ -170,7 +171,7 @@ fn sides(here: &Here, conflict: &Conflict) -> AnyView {
     let when = if lang == Lang::en { when.replacen(" : ", ": ", 1) } else { when };
     let theirs = view! {
         <div class=format!("side {color}")>
-            <span class="kicker theirs">{kicker}</span>
+            <span class="kicker theirs">{mark}{kicker}</span>
             <h2><bdi>{title.clone()}</bdi></h2>
             <p class="num">{when}</p>
             <p class="small">{repeats}{changed}</p>

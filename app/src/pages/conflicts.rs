@@ -4,7 +4,7 @@ use super::agenda::when_in;
 use crate::components::{empty, live};
 use crate::format::{self, capital, foreign};
 use crate::page::{Here, PageError, Screen, Tab, page};
-use crate::platform::{calendar_name, platform_name};
+use crate::platform::{calendar_name, mark, platform_name};
 use crate::texts::text;
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
@@ -53,12 +53,13 @@ async fn load(here: Here) -> Result<Screen, PageError> {
 }
 
 fn open_line(here: &Here, conflict: &Conflict) -> AnyView {
+    let mark = conflict.other.source.as_ref().map(|source| mark(source.platform));
     view! {
         <li data-key=conflict.id.to_string()>
             <span class="mark"></span>
             <div>
                 <h2><a class="plain" href=format!("/conflicts/{}", conflict.id)>{heading(here, conflict)}</a></h2>
-                <p>{summary(here, conflict)}</p>
+                <p>{mark}{summary(here, conflict)}</p>
             </div>
             <small class="num" data-age="">{here.ago(conflict.opened_at)}</small>
         </li>

@@ -6,7 +6,7 @@ use crate::components::{action_form, hidden, live};
 use crate::fields::choice;
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
-use crate::platform::{calendar_name, platform_name, short_name};
+use crate::platform::{calendar_name, face, mark, permission_links, platform_name};
 use crate::texts::text;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -51,7 +51,7 @@ async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
         {trouble(&here, &connection)}
         {progress(&here, &connection)}
         {if leaving {
-            view! { <p class="note calm">{text!(lang, calendars.leaving, platform = short_name(connection.platform))}</p> }.into_any()
+            view! { <p class="note calm">{(face(connection.platform).under_way)(lang)}</p> }.into_any()
         } else {
             view! { {receiving(&here, &connection)}{cards} }.into_any()
         }}
@@ -63,7 +63,7 @@ async fn details(here: Here, id: Option<String>) -> Result<Screen, PageError> {
             <div class="bar">
                 <div class="grow">
                     <h1>{connection.account.clone()}</h1>
-                    <p class="lead">{platform}" · "{text!(lang, connection.since, date = since)}</p>
+                    <p class="lead">{mark(connection.platform)}{platform}" · "{text!(lang, connection.since, date = since)}</p>
                 </div>
                 {live("state", None, state(&here, &connection))}
             </div>
@@ -220,7 +220,7 @@ async fn confirm(here: Here, id: Option<String>) -> Result<Screen, PageError> {
                 <ul class="what">
                     <li>{slots}</li>
                     <li>{text!(lang, disconnect.erased)}</li>
-                    <li>{text!(lang, disconnect.revoked, platform = short_name(connection.platform))}</li>
+                    <li>{(face(connection.platform).ending)(lang)}{permission_links(lang, connection.platform)}</li>
                     <li>{text!(lang, disconnect.untouched, platform = platform)}</li>
                 </ul>
             </div>

@@ -3,6 +3,7 @@
 use crate::actions::account::EraseAccount;
 use crate::components::{action_form, hidden};
 use crate::page::{Here, PageError, Screen, Tab, page};
+use crate::platform::{face, permission_links};
 use crate::texts::text;
 use leptos::prelude::*;
 use simone_sync::ports::Status;
@@ -24,7 +25,9 @@ async fn leaving(here: Here) -> Result<Screen, PageError> {
         .iter()
         .filter(|connection| connection.status != Status::Disconnected)
         .map(|connection| {
-            view! { <li>{text!(lang, erase.account, account = connection.account.as_str())}</li> }
+            let what = text!(lang, erase.account, account = connection.account.as_str());
+            let ending = (face(connection.platform).ending)(lang);
+            view! { <li>{what}" "{ending}{permission_links(lang, connection.platform)}</li> }
         })
         .collect();
     let operator = here.session.operator.is_some().then(|| view! { <li>{text!(lang, erase.operator)}</li> });

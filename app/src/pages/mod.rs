@@ -4,6 +4,7 @@ pub mod account;
 pub mod agenda;
 pub mod agenda_week;
 pub mod appointment;
+pub mod approval;
 pub mod book;
 pub mod bookings;
 pub mod calendars;

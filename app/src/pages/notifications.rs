@@ -4,13 +4,12 @@ use crate::actions::account::ReadNotices;
 use crate::components::{action_form, empty, live};
 use crate::format::{self, foreign};
 use crate::page::{Here, PageError, Screen, Tab, page};
-use crate::platform::platform_name;
+use crate::platform::{face, platform_name};
 use crate::texts::text;
 use leptos::prelude::*;
 use simone_booking::booking::{ChangeKind, Status};
 use simone_store::views::{Notice, StoredNotice};
 use simone_sync::conflict;
-use simone_sync::platform::Platform;
 
 #[component]
 pub fn NotificationsPage() -> impl IntoView {
@@ -48,9 +47,6 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     Ok(Screen { title, fluid: false, body: body.into_any() })
 }
 
-/// Where Google lists the programs that have access.
-const GOOGLE_PERMISSIONS: &str = "https://myaccount.google.com/connections";
-
 fn line(here: &Here, stored: &StoredNotice) -> AnyView {
     let lang = here.lang;
     let calendar = stored.calendar.clone().unwrap_or_else(|| text!(lang, notices.this_calendar));
@@ -58,35 +54,34 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
         || "/settings/calendars".to_owned(),
         |connection| format!("/settings/calendars/{connection}"),
     );
-    let (title, words, link) = match &stored.notice {
+    let (title, words, links) = match &stored.notice {
         Some(Notice::NeedsReconnect { platform, account }) => (
             text!(lang, notices.needs_reconnect, platform = platform_name(*platform)),
             text!(lang, notices.needs_reconnect_text, account = account.as_str()),
-            Some((connection, text!(lang, notices.act_reconnect))),
+            vec![(connection, text!(lang, notices.act_reconnect))],
         ),
         Some(Notice::RemovalsHeld { calendar: id, .. }) => (
             text!(lang, notices.removals_held, calendar = calendar),
             text!(lang, notices.removals_held_text),
-            Some((format!("/settings/calendars#{id}"), text!(lang, notices.act_decide))),
+            vec![(format!("/settings/calendars#{id}"), text!(lang, notices.act_decide))],
         ),
         Some(Notice::UnreadableSeries { .. }) => (
             text!(lang, notices.unreadable_series, calendar = calendar),
             text!(lang, notices.unreadable_series_text),
-            Some(("/agenda".to_owned(), text!(lang, notices.act_agenda))),
+            vec![("/agenda".to_owned(), text!(lang, notices.act_agenda))],
         ),
         Some(Notice::DisconnectAbandoned { platform, account }) => {
-            let name = platform_name(*platform);
+            let face = face(*platform);
             (
-                text!(lang, notices.disconnect_abandoned, platform = name),
-                text!(lang, notices.disconnect_abandoned_text, platform = name, account = account.as_str()),
-                (*platform == Platform::Google)
-                    .then(|| (GOOGLE_PERMISSIONS.to_owned(), text!(lang, notices.act_google))),
+                text!(lang, notices.disconnect_abandoned, platform = face.name),
+                (face.abandoned)(lang, account.as_str()),
+                face.permissions.iter().map(|page| (page.address.to_owned(), (page.words)(lang))).collect(),
             )
         }
         Some(Notice::ExportsFailing { platform, account }) => (
             text!(lang, notices.exports_failing, platform = platform_name(*platform)),
             text!(lang, notices.exports_failing_text, account = account.as_str()),
-            Some((connection, text!(lang, notices.act_look))),
+            vec![(connection, text!(lang, notices.act_look))],
         ),
         Some(Notice::Booking { booking, change, status, service, starts_at }) => {
             let service = foreign(service);
@@ -110,7 +105,7 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                 Status::Confirmed => when,
                 Status::Cancelled => format!("{when} {}", text!(lang, notices.booking_freed)),
             };
-            (title, words, Some((format!("/agenda/bookings/{booking}"), text!(lang, notices.act_booking))))
+            (title, words, vec![(format!("/agenda/bookings/{booking}"), text!(lang, notices.act_booking))])
         }
         Some(Notice::Conflict { conflict, about, at }) => {
             let day = at.with_timezone(&here.zone()).date_naive();
@@ -125,17 +120,19 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                 date = format::date(lang, day, here.today()),
                 time = format::time(*at, here.zone())
             );
-            (title, words, Some((format!("/conflicts/{conflict}"), text!(lang, notices.act_conflict))))
+            (title, words, vec![(format!("/conflicts/{conflict}"), text!(lang, notices.act_conflict))])
         }
         None => (
             text!(lang, notices.other),
             text!(lang, notices.other_text),
-            Some(("/settings/calendars".to_owned(), text!(lang, notices.act_calendars))),
+            vec![("/settings/calendars".to_owned(), text!(lang, notices.act_calendars))],
         ),
     };
-    let link = link
+    let open: Vec<_> = links
+        .into_iter()
         .filter(|_| !stored.settled)
-        .map(|(address, words)| view! { <p class="then"><a class="crumb" href=address>{words}" ›"</a></p> });
+        .map(|(address, words)| view! { <p class="then"><a class="crumb" href=address>{words}" ›"</a></p> })
+        .collect();
     let fresh = stored.unread && !stored.settled;
     let mark = if stored.settled {
         Some(text!(lang, notices.settled))
@@ -150,7 +147,7 @@ fn line(here: &Here, stored: &StoredNotice) -> AnyView {
                 <p>{words}</p>
             </div>
             <small class="num" data-age="">{mark.map(|mark| mark + " · ")}{here.ago(stored.created_at)}</small>
-            {link}
+            {open}
         </li>
     }
     .into_any()

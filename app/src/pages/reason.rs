@@ -6,7 +6,7 @@ use crate::actions::calendars::{RemoveKept, SyncNow};
 use crate::components::{action_form, connect_button, hidden, outside_link};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
-use crate::platform::{calendar_name, hue_class, platform_name};
+use crate::platform::{calendar_name, hue_class, mark, platform_name};
 use crate::reasons::{how, safe_link, why};
 use crate::texts::text;
 use chrono::TimeDelta;
@@ -144,7 +144,7 @@ fn imported_facts(here: &Here, reason: &Reason, imported: &Imported, source: &Bl
                 <a href=format!("/settings/calendars/{}/{}", imported.connection, imported.calendar)><bdi>{name}</bdi></a>
             </dd>
             <dt>{text!(lang, reason.account)}</dt>
-            <dd>{platform_name(source.platform)}" · "<bdi>{source.account.clone()}</bdi></dd>
+            <dd>{mark(source.platform)}{platform_name(source.platform)}" · "<bdi>{source.account.clone()}</bdi></dd>
             <dt>{text!(lang, reason.seen)}</dt>
             <dd class="stack tight num"><p>{format::capital(&seen)}</p>{stale}{derived}</dd>
         </dl>

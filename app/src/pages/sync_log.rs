@@ -3,7 +3,7 @@
 use crate::components::{empty, live};
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
-use crate::platform::{outcome_words, short_name};
+use crate::platform::{mark, outcome_words, short_name};
 use crate::remedy::{remedy, went_wrong};
 use crate::texts::{Lang, text};
 use chrono::NaiveDate;
@@ -27,7 +27,8 @@ async fn load(here: Here) -> Result<Screen, PageError> {
     };
     let page = here.query("page").and_then(|page| page.parse().ok()).unwrap_or(1);
     let log = here.state.db.sync_log(here.provider_id(), connection, page).await?;
-    let several = log.rows.iter().any(|row| row.account != log.rows[0].account);
+    let several =
+        log.rows.iter().any(|row| row.account != log.rows[0].account || row.platform != log.rows[0].platform);
 
     // What to do stands with the last round of each connection, if that went wrong.
     let mut seen = HashSet::new();
@@ -154,7 +155,7 @@ fn line(here: &Here, row: &LogRow, several: bool, connections: Option<&[Connecti
         changes.join(" · ")
     };
     let account = several.then(|| {
-        view! { <small class="detail">{short_name(row.platform)}" · "<bdi>{row.account.clone()}</bdi></small> }
+        view! { <small class="detail">{mark(row.platform)}{short_name(row.platform)}" · "<bdi>{row.account.clone()}</bdi></small> }
     });
     let todo = connections.map(|connections| {
         let connection = connections.iter().find(|connection| connection.id == row.connection);

@@ -6,7 +6,7 @@ use crate::components::empty;
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::pages::sync_log::quiet_words;
-use crate::platform::{calendar_name, outcome_words, platform_name};
+use crate::platform::{calendar_name, mark, outcome_words, platform_name};
 use crate::reasons::short;
 use crate::remedy::{remedy, went_wrong};
 use crate::texts::text;
@@ -60,7 +60,7 @@ async fn load(here: Here, id: Option<String>) -> Result<Screen, PageError> {
             <div class="bar">
                 <div class="grow">
                     <h1>{heading.clone()}</h1>
-                    <p class="lead">{platform_name(row.platform)}" · "<bdi>{row.account.clone()}</bdi></p>
+                    <p class="lead">{mark(row.platform)}{platform_name(row.platform)}" · "<bdi>{row.account.clone()}</bdi></p>
                     {(!lead.is_empty()).then(|| view! { <p class="small num">{lead}</p> })}
                 </div>
                 {state}

@@ -10,6 +10,7 @@ use simone_sync::import::{Counts, Draft, Pull};
 use simone_sync::platform::{Access, RemoteCalendar};
 use simone_sync::ports::{Choices as _, Lease, RoundStore as _};
 use simone_sync::round::{Outcome, RoundReport};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 const HOSTILE: &str = "\"></title><script>alert(1)</script>\u{202e}lrtb\u{0}";
@@ -89,7 +90,16 @@ impl Stage {
         let expected_cursor = db.pull_targets(&self.lease).await.unwrap()[0].cursor.clone();
         let complete = expected_cursor.is_none();
         let cursor = format!("{}+", expected_cursor.clone().unwrap_or_default());
-        let pull = Pull { calendar: self.calendar, expected_cursor, complete, changes, cursor, zone: None };
+        let pull = Pull {
+            calendar: self.calendar,
+            expected_cursor,
+            complete,
+            changes,
+            cursor,
+            zone: None,
+            whole: BTreeSet::new(),
+            covers: None,
+        };
         let known = db.known_events(self.calendar, None).await.unwrap();
         let blocks = db.block_counts(self.calendar, now).await.unwrap();
         let plan = Draft::new(pull, &known, now).brake(&blocks);

@@ -3,6 +3,7 @@
 mod api;
 mod calendars;
 mod config;
+mod declined;
 mod errors;
 mod feed;
 mod oauth;
@@ -17,7 +18,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use simone_booking::{Clock, Interval};
 use simone_sync::platform::{
-    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, Call, ChangesPage, Done, Grant,
+    Account, AuthorizationRequest, CalendarPlatform, CalendarsPage, Call, ChangesPage, Declined, Done, Grant,
     PlatformError, Position, TokenError,
 };
 use std::sync::Arc;
@@ -47,6 +48,14 @@ impl Microsoft {
 impl CalendarPlatform for Microsoft {
     fn authorization_url(&self, request: &AuthorizationRequest<'_>) -> Url {
         self.consent_page(request)
+    }
+
+    fn declined(&self, error: &str, description: &str) -> Declined {
+        declined::declined(error, description)
+    }
+
+    fn approval_page(&self) -> Option<Url> {
+        declined::approval_page(&self.config)
     }
 
     async fn exchange(

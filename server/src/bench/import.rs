@@ -1,8 +1,9 @@
 //! `simone bench import`: what rounds of one connection cost.
 
+use super::accounts::{Planned, account, added, moved, renamed};
 use super::databases::Databases;
 use super::meter::{peak_rss_kib, rounded};
-use super::rig::{Bench, EMAIL, Used};
+use super::rig::{Bench, Used};
 use super::simulator::Simulator;
 use crate::say;
 use anyhow::ensure;
@@ -35,7 +36,6 @@ pub(crate) struct Options {
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<()> {
-    ensure!(options.platform == Platform::Google, "there is no adapter for {} yet", options.platform);
     ensure!(options.events >= 2 * CHANGES, "a calendar of at least {} events", 2 * CHANGES);
     options.databases.each(async |database, url| bench(&options, database, url).await).await
 }
@@ -44,13 +44,9 @@ async fn bench(options: &Options, database: &'static str, url: &str) -> anyhow::
     let simulator = Simulator::start().await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
-    let account = simulator
-        .post(
-            "accounts",
-            &json!({"email": EMAIL, "zone": "Europe/Paris", "events": events(options.events, now)}),
-        )
-        .await?;
-    let bench = Bench::open(&simulator, url, clock, &account).await?;
+    let platform = options.platform;
+    let account = simulator.post("accounts", &account(platform, &events(options.events, now))).await?;
+    let bench = Bench::open(&simulator, url, clock, platform, &account).await?;
 
     simulator.requests().await?;
     let import = bench.rounds(&simulator, 1, async || Ok(())).await?;
@@ -60,7 +56,7 @@ async fn bench(options: &Options, database: &'static str, url: &str) -> anyhow::
         let rounds = used.rounds as f64;
         let per_round = |count: f64| rounded(count / rounds);
         let mut line = json!({
-            "case": case, "database": database, "platform": options.platform.code(),
+            "case": case, "database": database, "platform": platform.code(),
             "events": options.events, "blocks": blocks, "rounds": used.rounds,
             "engine_cpu_ms": per_round(used.cpu_ms),
             "requests": per_round(used.requests as f64),
@@ -82,7 +78,7 @@ async fn bench(options: &Options, database: &'static str, url: &str) -> anyhow::
     let changed = bench
         .rounds(&simulator, options.changed_rounds, async || {
             turn += 1;
-            simulator.post("edits", &ten_changes(&ids, turn, now)).await?;
+            simulator.post("edits", &ten_changes(platform, &ids, turn, now)).await?;
             Ok(())
         })
         .await?;
@@ -93,7 +89,7 @@ async fn bench(options: &Options, database: &'static str, url: &str) -> anyhow::
 
 /// A calendar as a busy person's grows over the years: every second event is a weekly series, of which a third have
 /// ended; the others are single events, from three months ago to nine months ahead.
-fn events(count: usize, now: DateTime<Utc>) -> Vec<Value> {
+fn events(count: usize, now: DateTime<Utc>) -> Vec<Planned> {
     let today = now.date_naive();
     let monday = today - TimeDelta::days(i64::from(today.weekday().num_days_from_monday()));
     (0..i64::try_from(count).unwrap_or(0))
@@ -101,61 +97,34 @@ fn events(count: usize, now: DateTime<Utc>) -> Vec<Value> {
             let half = number / 2;
             let minute = u32::try_from(half % 40).unwrap_or(0) * 15;
             let time = NaiveTime::MIN + TimeDelta::hours(8) + TimeDelta::minutes(i64::from(minute));
-            let series = number % 2 == 0;
-            let date = if series {
+            let weekly = number % 2 == 0;
+            let date = if weekly {
                 monday - TimeDelta::days(7 * (half % 100)) + TimeDelta::days(half % 5)
             } else {
                 today + TimeDelta::days(half % 360 - 90)
             };
-            let at = |minutes: i64| {
-                let wall = date.and_time(time) + TimeDelta::minutes(minutes);
-                json!({"dateTime": wall.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": "Europe/Paris"})
-            };
-            let mut event = json!({
-                "summary": format!("Rendez-vous {number} avec un titre de longueur ordinaire"),
-                "description": "Notes qui ne concernent personne d’autre. ".repeat(4),
-                "location": "12 rue des Lilas, 75011 Paris",
-                "start": at(0),
-                "end": at(45),
-            });
-            if number % 7 == 0 {
-                event["attendees"] = json!([
-                    {"email": EMAIL, "responseStatus": "accepted", "self": true},
-                    {"email": format!("client{number}@example.test"), "responseStatus": "accepted"},
-                ]);
+            // A series lasts at least as long as its first day.
+            let ended = weekly && half % 10 < 3;
+            Planned {
+                title: format!("Rendez-vous {number} avec un titre de longueur ordinaire"),
+                start: date.and_time(time),
+                minutes: 45,
+                weekly,
+                until: ended.then(|| date.max(monday - TimeDelta::days(7))),
+                guest: (number % 7 == 0).then(|| format!("client{number}@example.test")),
             }
-            if series {
-                let ended = half % 10 < 3;
-                let until = (monday - TimeDelta::days(7)).format("%Y%m%dT235959Z");
-                let rule = if ended {
-                    format!("RRULE:FREQ=WEEKLY;UNTIL={until}")
-                } else {
-                    "RRULE:FREQ=WEEKLY".into()
-                };
-                event["recurrence"] = json!([rule]);
-            }
-            event
         })
         .collect()
 }
 
 /// Seven single events moved, two series renamed, one event added.
-fn ten_changes(ids: &[String], turn: usize, now: DateTime<Utc>) -> Value {
+fn ten_changes(platform: Platform, ids: &[String], turn: usize, now: DateTime<Utc>) -> Value {
     let nth = |number: usize| &ids[number % ids.len()];
-    let mut edits: Vec<Value> = (0..CHANGES - 3)
-        .map(|number| {
-            let event = nth((turn * CHANGES + number) * 2 + 1);
-            json!({"do": "move_event", "account": EMAIL, "event": event, "by_minutes": 15})
-        })
-        .collect();
-    edits.extend((0..2).map(|number| {
-        let event = nth((turn * CHANGES + number) * 2);
-        json!({"do": "change_event", "account": EMAIL, "event": event, "changes": {"summary": format!("Renommé {turn}")}})
-    }));
+    let mut edits: Vec<Value> =
+        (0..CHANGES - 3).map(|number| moved(platform, nth((turn * CHANGES + number) * 2 + 1))).collect();
+    let title = format!("Renommé {turn}");
+    edits.extend((0..2).map(|number| renamed(platform, nth((turn * CHANGES + number) * 2), &title)));
     let start = now + TimeDelta::hours(24 + i64::try_from(turn).unwrap_or(0));
-    edits.push(json!({"do": "add_event", "account": EMAIL, "event": {
-        "summary": "Nouveau",
-        "start": {"dateTime": start}, "end": {"dateTime": start + TimeDelta::minutes(30)},
-    }}));
+    edits.push(added(platform, "Nouveau", start));
     Value::Array(edits)
 }

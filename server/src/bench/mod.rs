@@ -1,5 +1,6 @@
 //! `simone bench`: what the product costs, one JSON object a line. Made for release builds.
 
+mod accounts;
 mod databases;
 mod export;
 mod import;

@@ -7,6 +7,7 @@ use crate::assemble::Product;
 use crate::config::{
     ApiConfig, Config, DatabaseConfig, EncryptionConfig, LimitsConfig, MailConfig, SyncConfig,
 };
+use crate::platforms::{self, simulated_google, simulated_outlook};
 use crate::say;
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
@@ -18,11 +19,9 @@ use reqwest::{Client, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use simone_booking::{Clock, ConnectionId, Locale, ProviderId};
-use simone_platforms::{Google, GoogleConfig};
-use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
 use simone_store::{Database, NewProvider};
 use simone_sync::engine::Engine;
-use simone_sync::platform::{Account, Platform, Platforms};
+use simone_sync::platform::{Account, Platform};
 use simone_sync::ports::{Attempt, Choices as _, ConnectStore as _, Recorded};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -96,7 +95,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 /// As the demo's, on ports that are free.
 fn config(options: &Options, folder: &Folder, simulator: &str) -> anyhow::Result<Config> {
     let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let at = |path: &str| -> anyhow::Result<Url> { Ok(format!("{simulator}{path}").parse()?) };
+    let simulator: Url = simulator.parse()?;
     let sqlite = || format!("sqlite:{}", folder.0.join("simone.db").display());
     Ok(Config {
         public_url: format!("http://127.0.0.1:{free}").parse()?,
@@ -110,15 +109,8 @@ fn config(options: &Options, folder: &Folder, simulator: &str) -> anyhow::Result
         api: ApiConfig::default(),
         webhooks: None,
         operator: None,
-        google: Some(GoogleConfig {
-            client_id: DEMO_CLIENT_ID.to_owned(),
-            client_secret: DEMO_CLIENT_SECRET.into(),
-            authorize_url: at("/o/oauth2/v2/auth")?,
-            token_url: at("/token")?,
-            revoke_url: at("/revoke")?,
-            userinfo_url: at("/v1/userinfo")?,
-            api_url: at("/calendar/v3")?,
-        }),
+        google: Some(simulated_google(&simulator)?),
+        outlook: Some(simulated_outlook(&simulator)?),
     })
 }
 
@@ -134,8 +126,7 @@ async fn fill(product: &Product, config: &Config, simulator: &str) -> anyhow::Re
     };
     let provider = database.add_provider(&new, now).await?.context("the database is not empty")?;
     simone_platforms::tls::install();
-    let google = Google::new(config.google.clone().context("there is Google")?, clock.clone())?;
-    let platforms = Platforms::from([(Platform::Google, Arc::new(google) as _)]);
+    let platforms = platforms::adapters(&platforms::configured(config, clock)?);
     let engine = Engine::new(
         Arc::new(database.clone()),
         Arc::new(platforms),

@@ -1,18 +1,19 @@
 //! One provider with one connection to the simulator, and the engine that syncs it.
 
+use super::accounts::{id_field, stands};
 use super::meter::cpu_ms;
 use super::simulator::Simulator;
+use crate::platforms::{simulated_google, simulated_outlook};
 use anyhow::{Context as _, bail, ensure};
 use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use secrecy::{SecretBox, SecretString};
 use serde_json::Value;
 use simone_booking::{Clock, ConnectionId, Ids, Locale, ProviderId};
-use simone_platforms::{Google, GoogleConfig};
-use simone_simulator::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
+use simone_platforms::{Google, Microsoft};
 use simone_store::{Database, Keyring, NewProvider};
 use simone_sync::engine::Engine;
-use simone_sync::platform::{Account, Platform, Platforms};
+use simone_sync::platform::{Account, CalendarPlatform, Platform, Platforms};
 use simone_sync::ports::{Attempt, Choices as _, ConnectStore as _, Recorded};
 use simone_sync::round::Outcome;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ impl Bench {
         simulator: &Simulator,
         url: &str,
         clock: Arc<dyn Clock>,
+        platform: Platform,
         account: &Value,
     ) -> anyhow::Result<Self> {
         let ids = Arc::new(Ids::new(clock.clone(), rand::make_rng::<StdRng>()));
@@ -61,16 +63,12 @@ impl Bench {
         let text = |name: &str| -> anyhow::Result<String> {
             Ok(account[name].as_str().with_context(|| format!("the account has no {name}"))?.to_owned())
         };
-        let attempt = Attempt {
-            provider,
-            platform: Platform::Google,
-            reconnects: None,
-            verifier: SecretString::from(String::new()),
-        };
+        let attempt =
+            Attempt { provider, platform, reconnects: None, verifier: SecretString::from(String::new()) };
         let recorded = database
             .record_grant(
                 &attempt,
-                &Account { id: text("sub")?, email: EMAIL.to_owned() },
+                &Account { id: text(id_field(platform))?, email: EMAIL.to_owned() },
                 &text("access_token")?.into(),
                 now + TimeDelta::hours(1),
                 &text("refresh_token")?.into(),
@@ -79,19 +77,12 @@ impl Bench {
             )
             .await?;
         let Recorded::Connected(connection) = recorded else { bail!("the database is not empty") };
-        let adapter = Google::new(
-            GoogleConfig {
-                client_id: DEMO_CLIENT_ID.to_owned(),
-                client_secret: DEMO_CLIENT_SECRET.into(),
-                authorize_url: simulator.url("o/oauth2/v2/auth")?,
-                token_url: simulator.url("token")?,
-                revoke_url: simulator.url("revoke")?,
-                userinfo_url: simulator.url("v1/userinfo")?,
-                api_url: simulator.url("calendar/v3")?,
-            },
-            clock.clone(),
-        )?;
-        let platforms = Platforms::from([(Platform::Google, Arc::new(adapter) as _)]);
+        let base = simulator.url("/")?;
+        let adapter: Arc<dyn CalendarPlatform> = match platform {
+            Platform::Google => Arc::new(Google::new(simulated_google(&base)?, clock.clone())?),
+            Platform::Outlook => Arc::new(Microsoft::new(simulated_outlook(&base)?, clock.clone())?),
+        };
+        let platforms = Platforms::from([(platform, adapter)]);
         let engine =
             Engine::new(Arc::new(database.clone()), Arc::new(platforms), clock, ids, super::pages_url());
         Ok(Self { database, engine, provider, connection })
@@ -138,7 +129,7 @@ impl Bench {
         let events = simulator.events(EMAIL).await?;
         Ok(events
             .iter()
-            .filter(|event| event["status"] != "cancelled")
+            .filter(|event| stands(event))
             .filter_map(|event| Some(event["id"].as_str()?.to_owned()))
             .collect())
     }

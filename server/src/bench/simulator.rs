@@ -69,6 +69,8 @@ impl Simulator {
         let text = |request: &Value, name: &str| request[name].as_str().map(str::to_owned);
         Ok(log
             .iter()
+            // What travelled in a batch was not asked by itself.
+            .filter(|request| request["batch"] != true)
             .filter_map(|request| Some((text(request, "method")?, text(request, "path")?)))
             .filter(|(_, path)| !path.starts_with("/_control/"))
             .collect())

@@ -2,6 +2,8 @@
 
 use super::{booking, conflicts};
 use crate::assemble::address;
+use simone_app::texts::Lang;
+use simone_app::{Permissions, face, platform_name};
 use simone_booking::Locale;
 use simone_store::deliveries::{Email, EmailKind};
 use simone_sync::platform::Platform;
@@ -13,19 +15,14 @@ pub(crate) struct Words {
     pub body: String,
 }
 
-const fn platform_name(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Google => "Google Calendar",
-        Platform::Outlook => "Outlook",
-    }
-}
-
-/// Where a person withdraws an access by hand.
-const fn permissions_page(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Google => "https://myaccount.google.com/connections",
-        Platform::Outlook => "https://account.live.com/consent/Manage",
-    }
+/// Where a person withdraws an access by hand: a line for each place.
+fn permissions_pages(platform: Platform, lang: Lang) -> String {
+    let pages = face(platform).permissions;
+    let line = |page: &Permissions| match pages {
+        [_] => page.address.to_owned(),
+        _ => format!("{}\n{}", (page.words)(lang), page.address),
+    };
+    pages.iter().map(line).collect::<Vec<_>>().join("\n\n")
 }
 
 /// Puts an e-mail into words, in its reader's language.
@@ -71,7 +68,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 "Vous avez déconnecté {account}. Simone a effacé ses accès et vos événements, mais le service n’a \
                  pas répondu pendant 24 heures : l’autorisation y figure encore. Elle ne sert plus à rien ; pour \
                  la retirer vous-même :\n\n{}",
-                permissions_page(*platform)
+                permissions_pages(*platform, Lang::fr)
             ),
         ),
         (EmailKind::DisconnectAbandoned { platform, account }, Locale::En) => (
@@ -80,7 +77,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 "You disconnected {account}. Simone has erased its access and your events, but the service did not \
                  answer for 24 hours: the permission is still listed there. It is of no use any more; to withdraw \
                  it yourself:\n\n{}",
-                permissions_page(*platform)
+                permissions_pages(*platform, Lang::en)
             ),
         ),
         (EmailKind::ExportsFailing { platform, account }, Locale::Fr) => (
@@ -153,7 +150,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 text += &format!(
                     "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : l’autorisation donnée à Simone y \
                      figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
-                    permissions_page(*platform)
+                    permissions_pages(*platform, Lang::fr)
                 );
             }
             ("Votre compte Simone est effacé".to_owned(), text)
@@ -166,7 +163,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 text += &format!(
                     "\n\nFor {account} the service did not answer for 24 hours: the permission given to Simone is still \
                      listed there. It is of no use any more; to withdraw it yourself:\n\n{}",
-                    permissions_page(*platform)
+                    permissions_pages(*platform, Lang::en)
                 );
             }
             ("Your Simone account is erased".to_owned(), text)

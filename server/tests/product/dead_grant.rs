@@ -1,13 +1,13 @@
 //! A grant that is dead: the provider is told, what is known stays, and one click renews it.
 
 use crate::support::browser::Consent;
-use crate::support::{ACCOUNT, CAMILLE, a_monday, add_account, eventually, on_both, timed};
+use crate::support::{ACCOUNT, CAMILLE, a_monday, add_account, eventually, on_each, timed};
 use chrono::Days;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reconnecting_keeps_blocks_and_choices() {
-    on_both("dead", async |stage| {
+    on_each("dead", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -27,10 +27,18 @@ async fn reconnecting_keeps_blocks_and_choices() {
         settings.says("Vos créneaux restent bloqués");
         assert_eq!(stage.database.blocks(CAMILLE).await, blocks, "the last known blocks stay");
         let agenda = stage.browser.open("/agenda").await;
-        agenda.says("Google Calendar demande une nouvelle autorisation.");
+        agenda.says(&format!("{} demande une nouvelle autorisation.", stage.side.name()));
         assert!(agenda.has_button("Reconnecter"));
-        stage.browser.open("/notifications").await.says("Google Calendar demande une nouvelle autorisation");
-        stage.browser.open("/sync-log").await.says("Google Calendar demande une nouvelle autorisation.");
+        stage
+            .browser
+            .open("/notifications")
+            .await
+            .says(&format!("{} demande une nouvelle autorisation", stage.side.name()));
+        stage
+            .browser
+            .open("/sync-log")
+            .await
+            .says(&format!("{} demande une nouvelle autorisation.", stage.side.name()));
         let mail = eventually("the e-mail leaves", async || {
             stage.product.mails().into_iter().find(|mail| mail.contains("settings/calendars"))
         })
@@ -45,7 +53,7 @@ async fn reconnecting_keeps_blocks_and_choices() {
         stage.simulator.add_event(ACCOUNT, timed("Kiné", day, (8, 0), (9, 0))).await;
         let back = stage.browser.consent(&agenda, "Reconnecter", ACCOUNT, Consent::Allow).await;
         let page = stage.browser.open(back.as_str()).await;
-        page.says("Google Calendar est reconnecté.");
+        page.says(&format!("{} est reconnecté.", stage.side.name()));
         stage.imported().await;
         stage.settled().await;
         assert!(stage.day(day).await.contains("Kiné"));
@@ -60,15 +68,15 @@ async fn reconnecting_keeps_blocks_and_choices() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_platform_that_is_down_flags_nobody() {
-    on_both("down", async |stage| {
+    on_each("down", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
         let blocks = stage.database.blocks(CAMILLE).await;
-        stage.simulator.fault(json!({"kind": "status", "status": 503, "path": "/calendar/*", "times": null})).await;
+        stage.simulator.fault(json!({"kind": "status", "status": 503, "path": stage.side.api_path(), "times": null})).await;
         stage.sync(ACCOUNT).await;
         let settings = stage.browser.open("/settings/calendars").await;
-        settings.says("Google Calendar n’a pas répondu correctement.");
+        settings.says(&format!("{} n’a pas répondu correctement.", stage.side.name()));
         settings.does_not_say("À reconnecter");
         stage.browser.open("/sync-log").await.says("Simone réessaie d’elle-même");
         assert_eq!(stage.database.blocks(CAMILLE).await, blocks);
@@ -77,7 +85,7 @@ async fn a_platform_that_is_down_flags_nobody() {
         // Rate limits with a time to wait: no click overrides it.
         stage.simulator.clear_faults().await;
         stage.simulator.fault(json!({
-            "kind": "status", "status": 429, "reason": "rateLimitExceeded", "retry_after": "900", "path": "/calendar/*",
+            "kind": "status", "status": 429, "reason": "rateLimitExceeded", "retry_after": "900", "path": stage.side.api_path(),
             "times": null,
         })).await;
         stage.database.execute("UPDATE calendar_connections SET failures = 0").await;
@@ -90,8 +98,8 @@ async fn a_platform_that_is_down_flags_nobody() {
         stage.simulator.forget_requests().await;
         let settings = stage.browser.open("/settings/calendars").await;
         let page = stage.browser.press(&settings, &format!("Synchroniser {ACCOUNT}")).await;
-        page.says("Google Calendar demande d’attendre.");
-        assert_eq!(stage.simulator.requests("/calendar/").await.len(), 0, "the platform is left in peace");
+        page.says(&format!("{} demande d’attendre.", stage.side.name()));
+        assert_eq!(stage.simulator.requests("/calendar").await.len(), 0, "the platform is left in peace");
         assert_eq!(stage.status().await.as_deref(), Some("connected"));
     })
     .await;
@@ -99,13 +107,14 @@ async fn a_platform_that_is_down_flags_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rate_limit_is_waited_for_within_the_round_and_longer_each_time() {
-    on_both("backoff", async |stage| {
+    on_each("backoff", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
         stage.settled().await;
+        let (status, reason) = stage.side.slow_down();
         let fault = json!({
-            "kind": "status", "status": 403, "reason": "rateLimitExceeded", "path": "*/events", "times": 2,
+            "kind": "status", "status": status, "reason": reason, "path": stage.side.feed_path(), "times": 2,
         });
         stage.simulator.fault(fault).await;
         stage.simulator.forget_requests().await;
@@ -114,7 +123,11 @@ async fn a_rate_limit_is_waited_for_within_the_round_and_longer_each_time() {
             (stage.database.count("calendar_connections WHERE wanted > covered").await == 0).then_some(())
         })
         .await;
-        assert_eq!(stage.simulator.requests("/events").await.len(), 3, "twice refused, then answered");
+        assert_eq!(
+            stage.simulator.requests(stage.side.feed()).await.len(),
+            3,
+            "twice refused, then answered"
+        );
         assert_eq!(
             stage.database.count("calendar_connections WHERE last_error IS NULL AND failures = 0").await,
             1

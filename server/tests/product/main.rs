@@ -5,6 +5,7 @@
 mod api;
 mod api_bookings;
 mod api_walk;
+mod both;
 mod commands;
 mod conflicts;
 mod copies;

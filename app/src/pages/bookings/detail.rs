@@ -7,7 +7,7 @@ use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::pages::agenda::when_in;
 use crate::pages::services::{place_words, price_words};
-use crate::platform::platform_name;
+use crate::platform::{mark, platform_name};
 use crate::texts::text;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -234,7 +234,7 @@ fn export_row(here: &Here, export: &ExportState) -> AnyView {
     view! {
         <li class="export" data-key=export.connection.to_string()>
             <div class="grow">
-                <p class="name">{platform}" · "<bdi>{export.account.clone()}</bdi></p>
+                <p class="name">{mark(export.platform)}{platform}" · "<bdi>{export.account.clone()}</bdi></p>
                 <small data-age="">{words}</small>
             </div>
             <span class=class>{word}</span>

@@ -6,7 +6,7 @@ use crate::components::{action_form, hidden};
 use crate::desk::{Desk, Place, desk_page};
 use crate::format;
 use crate::page::{PageError, Screen};
-use crate::platform::{initial, outcome_words, platform_name};
+use crate::platform::{logo, outcome_words, platform_name};
 use crate::texts::text;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -167,7 +167,7 @@ fn connection(desk: &Desk, it: &ConnectionSheet) -> AnyView {
     view! {
         <section class="card">
             <header>
-                <span class="logo" aria-hidden="true">{initial(it.platform)}</span>
+                {logo(it.platform)}
                 <div class="grow">
                     <h3>{platform_name(it.platform)}</h3>
                     <small>{it.account.clone()}</small>

@@ -1,6 +1,7 @@
 //! A browser without scripts: cookies, redirects, links and forms.
 
 use super::html::{self, Element, Form};
+use super::platform::Side;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, HeaderMap, LOCATION, ORIGIN, REFERER, SET_COOKIE};
 use reqwest::{Client, Method, StatusCode, Url};
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ pub struct Browser {
     home: Url,
     cookies: BTreeMap<String, String>,
     at: Url,
+    /// On whose calendars accounts are connected where nothing is said.
+    pub side: Side,
 }
 
 /// What an address or a form answered.
@@ -31,6 +34,8 @@ pub enum Consent {
     Cancel,
     /// Allow, with the box of the events unticked.
     WithoutEvents,
+    /// Back from the page that says that an administrator has to agree.
+    NeedsApproval,
 }
 
 /// A client that follows nothing and keeps nothing.
@@ -44,8 +49,8 @@ pub fn client() -> Client {
 }
 
 impl Browser {
-    pub fn new(home: &Url) -> Self {
-        Self { client: client(), home: home.clone(), cookies: BTreeMap::new(), at: home.clone() }
+    pub fn new(home: &Url, side: Side) -> Self {
+        Self { client: client(), home: home.clone(), cookies: BTreeMap::new(), at: home.clone(), side }
     }
 
     pub fn address(&self, path: &str) -> Url {
@@ -189,6 +194,7 @@ impl Browser {
     /// opened yet.
     pub async fn consent(&mut self, from: &Page, button: &str, account: &str, consent: Consent) -> Url {
         const BACK: &str = "/oauth/";
+        let labels = self.side.labels();
         let form = from.form(button);
         let mut page = self.send_until(from, &form, Some(BACK)).await;
         if page.url.path().starts_with(BACK) {
@@ -197,11 +203,15 @@ impl Browser {
         assert_eq!(page.status, StatusCode::OK, "{}", page.describe());
         if page.has_button(account) {
             if consent == Consent::Cancel {
-                let form = page.form("Annuler");
+                let form = page.form(labels.leave);
                 return self.send_until(&page, &form, Some(BACK)).await.url;
             }
             let form = page.form(account);
             page = self.send_until(&page, &form, Some(BACK)).await;
+            // Who agreed before is not asked again everywhere.
+            if page.url.path().starts_with(BACK) {
+                return page.url;
+            }
         }
         // A page that preselects an account lets the person switch to another one.
         let switched = |form: Form| match form.fields.iter().any(|(name, _)| name == "account") {
@@ -209,8 +219,12 @@ impl Browser {
             false => form,
         };
         let form = match consent {
-            Consent::Allow => switched(page.form("Autoriser")),
-            Consent::Deny | Consent::Cancel => page.form("Refuser"),
+            Consent::Allow => switched(page.form(labels.allow)),
+            Consent::Deny | Consent::Cancel => page.form(labels.deny),
+            Consent::NeedsApproval => {
+                page.says("Approbation de l’administrateur requise");
+                page.form("Revenir à l’application sans accorder l’autorisation")
+            }
             Consent::WithoutEvents => page
                 .form("Autoriser")
                 .without(|name, value| name == "granted" && value.ends_with("/calendar.events")),
@@ -223,11 +237,11 @@ impl Browser {
     /// Connects an account from the settings and comes back to them.
     pub async fn connect(&mut self, account: &str, consent: Consent) -> Page {
         let settings = self.open("/settings/calendars").await;
-        let button = ["Connecter Google Calendar", "Connecter un autre Google Calendar"]
+        let button = [self.side.button(), self.side.another_button()]
             .into_iter()
             .find(|button| settings.has_button(button))
             .unwrap_or_else(|| panic!("no button to connect on {}", settings.describe()));
-        let back = self.consent(&settings, button, account, consent).await;
+        let back = self.consent(&settings, &button, account, consent).await;
         self.open(back.as_str()).await
     }
 }

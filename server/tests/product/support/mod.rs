@@ -7,6 +7,7 @@ pub mod database;
 pub mod events;
 pub mod html;
 pub mod offer;
+pub mod platform;
 pub mod product;
 pub mod receiver;
 pub mod schema;
@@ -16,6 +17,7 @@ use browser::Browser;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc, Weekday};
 use chrono_tz::Europe::Paris;
 use database::{Database, Kind};
+use platform::Side;
 use product::Product;
 use serde_json::{Value, json};
 use simone_booking::{Clock as _, SystemClock};
@@ -53,15 +55,32 @@ pub struct Stage {
     pub simulator: Simulator,
     pub product: Product,
     pub browser: Browser,
+    /// On whose calendars it plays.
+    pub side: Side,
 }
 
 /// Runs a test on SQLite and on PostgreSQL, side by side.
 pub async fn on_both(name: &str, test: impl AsyncFn(&mut Stage)) {
-    tokio::join!(on(Kind::Sqlite, name, &test), on(Kind::Postgres, name, &test));
+    on_both_at(Side::Google, name, &test).await;
+}
+
+/// The same on each platform's calendars, one after the other.
+pub async fn on_each(name: &str, test: impl AsyncFn(&mut Stage)) {
+    for side in Side::ALL {
+        on_both_at(side, name, &test).await;
+    }
+}
+
+pub async fn on_both_at(side: Side, name: &str, test: &impl AsyncFn(&mut Stage)) {
+    tokio::join!(at_side(side, Kind::Sqlite, name, test), at_side(side, Kind::Postgres, name, test));
 }
 
 pub async fn on(kind: Kind, name: &str, test: &impl AsyncFn(&mut Stage)) {
-    let mut stage = Stage::set(kind, name).await;
+    at_side(Side::Google, kind, name, test).await;
+}
+
+pub async fn at_side(side: Side, kind: Kind, name: &str, test: &impl AsyncFn(&mut Stage)) {
+    let mut stage = Stage::set(side, kind, name).await;
     test(&mut stage).await;
     stage.end().await;
 }
@@ -75,19 +94,21 @@ pub fn folder(name: &str) -> PathBuf {
 }
 
 impl Stage {
-    async fn set(kind: Kind, name: &str) -> Self {
-        let folder = folder(&format!("{name}-{kind:?}"));
-        let simulator = Simulator::start().await;
+    async fn set(side: Side, kind: Kind, name: &str) -> Self {
+        let folder = folder(&format!("{name}-{side:?}-{kind:?}"));
+        let simulator = Simulator::start_at(side).await;
         let database = Database::create(kind, &folder).await;
         let mut product = Product::serve("product", &folder, &database, &simulator).await;
         product.start().await;
         let link = product.add_provider("Camille Moreau", CAMILLE).await;
         let mut browser = product.browser();
         browser.enter(&link).await;
-        Self { folder, database, simulator, product, browser }
+        Self { folder, database, simulator, product, browser, side }
     }
 
     async fn end(mut self) {
+        let most = self.simulator.most_at_a_time().await;
+        assert!(most <= 4, "{most} requests at a time on one mailbox");
         let code = self.product.stop().await;
         assert_eq!(code, Some(0), "the product did not end well:\n{}", self.product.log());
         self.database.remove().await;
@@ -199,7 +220,7 @@ pub async fn add_account(simulator: &Simulator) {
         timed("Déjeuner chez mamie", monday + Days::new(2), (12, 0), (14, 0)),
     ]});
     let account = json!({"email": ACCOUNT, "name": "Camille Moreau", "zone": "Europe/Paris", "events": events, "calendars": [family]});
-    simulator.post("accounts", account).await;
+    simulator.add_account(account).await;
 }
 
 /// A second account of hers.
@@ -207,5 +228,5 @@ pub async fn add_other_account(simulator: &Simulator) {
     let account = json!({"email": OTHER_ACCOUNT, "zone": "Europe/Paris", "events": [
         timed("Comptable", a_monday() + Days::new(1), (9, 0), (10, 0)),
     ]});
-    simulator.post("accounts", account).await;
+    simulator.add_account(account).await;
 }

@@ -2,7 +2,8 @@
 
 use super::browser::{Browser, client};
 use super::database::Database;
-use super::simulator::{CLIENT_ID, CLIENT_SECRET, Simulator};
+use super::platform::Side;
+use super::simulator::{CLIENT_SECRET, Simulator};
 use super::{eventually, now};
 use reqwest::Url;
 use std::fs::{File, OpenOptions};
@@ -22,6 +23,8 @@ pub struct Product {
     variables: Vec<(String, String)>,
     log: PathBuf,
     process: Option<Child>,
+    /// On whose calendars its browsers connect.
+    side: Side,
     /// Whether the size of its files can be limited while it runs.
     limitable: bool,
 }
@@ -32,7 +35,7 @@ impl Product {
     pub async fn serve(name: &str, folder: &Path, database: &Database, simulator: &Simulator) -> Self {
         let port = free_port();
         let url: Url = format!("http://127.0.0.1:{port}/").parse().expect("an address");
-        simulator.register(&format!("{url}oauth/google/callback")).await;
+        simulator.register(&url).await;
         let mut product = Self::new(name, folder, url.clone(), vec!["serve".to_owned()]);
         let set = [
             ("PUBLIC_URL", url.to_string()),
@@ -40,14 +43,19 @@ impl Product {
             ("DATABASE__URL", database.url.clone()),
             ("ENCRYPTION__KEYS", KEY.to_owned()),
             ("MAIL__FOLDER", folder.join("mail").display().to_string()),
-            ("GOOGLE__CLIENT_ID", CLIENT_ID.to_owned()),
+            ("GOOGLE__CLIENT_ID", Side::Google.client_id().to_owned()),
             ("GOOGLE__CLIENT_SECRET", CLIENT_SECRET.to_owned()),
             ("GOOGLE__AUTHORIZE_URL", simulator.url("/o/oauth2/v2/auth").to_string()),
             ("GOOGLE__TOKEN_URL", simulator.url("/token").to_string()),
             ("GOOGLE__REVOKE_URL", simulator.url("/revoke").to_string()),
             ("GOOGLE__USERINFO_URL", simulator.url("/v1/userinfo").to_string()),
             ("GOOGLE__API_URL", simulator.url("/calendar/v3").to_string()),
+            ("OUTLOOK__CLIENT_ID", Side::Outlook.client_id().to_owned()),
+            ("OUTLOOK__CLIENT_SECRET", CLIENT_SECRET.to_owned()),
+            ("OUTLOOK__LOGIN_URL", simulator.url("").to_string()),
+            ("OUTLOOK__API_URL", simulator.url("/v1.0").to_string()),
         ];
+        product.side = simulator.side;
         for (name, value) in set {
             product.set(&format!("SIMONE_{name}"), &value);
         }
@@ -63,6 +71,7 @@ impl Product {
             variables: Vec::new(),
             log,
             process: None,
+            side: Side::Google,
             limitable: false,
         }
     }
@@ -183,7 +192,7 @@ impl Product {
     }
 
     pub fn browser(&self) -> Browser {
-        Browser::new(&self.url)
+        Browser::new(&self.url, self.side)
     }
 
     /// The one-time links in the e-mails to this address.

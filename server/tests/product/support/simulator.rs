@@ -1,26 +1,32 @@
 //! A simulator of the test's own, and its controls.
 
 use super::browser;
+use super::platform::Side;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use simone_simulator::Running;
 use std::sync::Mutex;
 
-/// The OAuth client of the product under test.
-pub const CLIENT_ID: &str = "product-under-test.apps.googleusercontent.test";
+/// The secret of the product's OAuth clients, of which it has one at each platform.
 pub const CLIENT_SECRET: &str = "the-secret-of-the-product-under-test";
 
 pub struct Simulator {
     running: Running,
     client: Client,
-    redirect_uris: Mutex<Vec<String>>,
+    redirect_uris: Mutex<Vec<Url>>,
+    /// Whose calendars are meant where nothing is said.
+    pub side: Side,
 }
 
 impl Simulator {
     pub async fn start() -> Self {
+        Self::start_at(Side::Google).await
+    }
+
+    pub async fn start_at(side: Side) -> Self {
         let options = simone_simulator::Options { seed: 11, ..Default::default() };
         let running = simone_simulator::start(options).await.expect("a free port");
-        Self { running, client: browser::client(), redirect_uris: Mutex::default() }
+        Self { running, client: browser::client(), redirect_uris: Mutex::default(), side }
     }
 
     pub fn url(&self, path: &str) -> Url {
@@ -42,21 +48,33 @@ impl Simulator {
         self.ask(self.client.get(self.url(&format!("/_control/{control}")))).await
     }
 
-    /// Lets the OAuth client of the product send browsers back to this address too, to the letter.
-    pub async fn register(&self, redirect_uri: &str) {
-        let redirect_uris = {
+    /// Lets the product's OAuth clients send browsers back to this address of it too, to the letter.
+    pub async fn register(&self, product: &Url) {
+        let products = {
             let mut registered = self.redirect_uris.lock().unwrap();
-            registered.push(redirect_uri.to_owned());
+            registered.push(product.clone());
             registered.clone()
         };
-        let client = json!({
-            "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "name": "Simone", "redirect_uris": redirect_uris,
-        });
-        self.post("clients", client).await;
+        for side in Side::ALL {
+            let redirect_uris: Vec<Url> =
+                products.iter().map(|product| product.join(&side.callback()).unwrap()).collect();
+            let client = json!({
+                "platform": side.code(), "client_id": side.client_id(), "client_secret": CLIENT_SECRET, "name": "Simone",
+                "redirect_uris": redirect_uris,
+            });
+            self.post("clients", client).await;
+        }
     }
 
     pub async fn set_secret(&self, secret: &str) {
-        self.post("clients", json!({"client_id": CLIENT_ID, "client_secret": secret})).await;
+        let (platform, client_id) = (self.side.code(), self.side.client_id());
+        let client = json!({"platform": platform, "client_id": client_id, "client_secret": secret});
+        self.post("clients", client).await;
+    }
+
+    /// Adds an account, in Google's words.
+    pub async fn add_account(&self, account: Value) -> Value {
+        self.post("accounts", self.side.account(account)).await
     }
 
     pub async fn fault(&self, fault: Value) {
@@ -69,7 +87,9 @@ impl Simulator {
 
     /// Something that a person does on the platform; the event that it was about.
     pub async fn edit(&self, edit: Value) -> Value {
-        self.post("edits", edit).await["event"].clone()
+        let edited = self.post("edits", self.side.edit(edit)).await;
+        // An edit of something else has none.
+        if edited["event"].is_object() { self.side.told(&edited["event"]) } else { Value::Null }
     }
 
     /// Adds an event to a primary calendar; its id.
@@ -80,16 +100,39 @@ impl Simulator {
         event["id"].as_str().expect("an event has an id").to_owned()
     }
 
+    /// What a calendar holds, in Google's words.
+    pub async fn events(&self, query: &str) -> Vec<Value> {
+        let query = match self.side {
+            Side::Google => query.to_owned(),
+            Side::Outlook => query.replace(super::FAMILY, "Famille"),
+        };
+        let events = self.get(&format!("events?platform={}&{query}", self.side.code())).await;
+        events.as_array().expect("a list").iter().map(|event| self.side.told(event)).collect()
+    }
+
+    /// The most requests that any mailbox had to answer at a time.
+    pub async fn most_at_a_time(&self) -> u64 {
+        let mailboxes = self.get("throttle").await;
+        let highest = |mailbox: &Value| mailbox["highest"].as_u64();
+        mailboxes.as_array().expect("a list").iter().filter_map(highest).max().unwrap_or(0)
+    }
+
     /// What people allowed the product's client: one entry for each account.
     pub async fn grants(&self) -> Vec<Value> {
         let grants = self.get("grants").await;
-        let ours = |grant: &&Value| grant["client_id"] == CLIENT_ID;
+        let ours = |grant: &&Value| Side::ALL.iter().any(|side| grant["client_id"] == side.client_id());
         grants.as_array().expect("a list").iter().filter(ours).cloned().collect()
     }
 
     /// The account's owner withdraws what they allowed.
     pub async fn withdraw(&self, account: &str) {
-        self.post("grants/revoke", json!({"account": account, "client_id": CLIENT_ID})).await;
+        let client_id = self.side.client_id();
+        let mut withdrawn = json!({"platform": self.side.code(), "account": account, "client_id": client_id});
+        if self.side == Side::Outlook {
+            // What was handed out would else live on for an hour.
+            withdrawn["at_once"] = json!(true);
+        }
+        self.post("grants/revoke", withdrawn).await;
     }
 
     /// The requests since the log was last cleared whose path contains `part`.

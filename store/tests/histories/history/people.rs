@@ -188,6 +188,7 @@ impl History<'_> {
             state: Some(state.clone()),
             code: code.map(Into::into),
             error: error.map(str::to_owned),
+            description: None,
         };
         if self.dice.chance(8) {
             self.tell("connect: refused");

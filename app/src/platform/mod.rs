@@ -1,39 +1,104 @@
-//! What the pages say of the platforms, and of what they answered.
+//! What the pages say of the platforms, and of what they answered. What differs from one platform to another stands in
+//! its own module, as one [`Face`]: no page asks which platform it is about.
 
+mod google;
+mod outlook;
+
+use crate::components::outside_link;
 use crate::texts::{Lang, text};
+use leptos::prelude::*;
 use simone_sync::platform::Platform;
+
+/// A platform as people see it.
+#[derive(Debug)]
+pub struct Face {
+    /// As people call it.
+    pub name: &'static str,
+    /// Where there is little room.
+    pub short: &'static str,
+    /// Stands for its logo.
+    pub letter: &'static str,
+    /// Its colours in the stylesheet.
+    pub class: &'static str,
+    /// What Simone asks to be allowed, for who decides about it for others.
+    pub asks: fn(Lang) -> String,
+    /// That the person agreed, but not to the calendars.
+    pub not_granted: fn(Lang) -> String,
+    /// What disconnecting will do to the authorization.
+    pub ending: fn(Lang) -> String,
+    /// The same while it is being done.
+    pub under_way: fn(Lang) -> String,
+    /// The same once it is done; follows on who was disconnected.
+    pub ended: fn(Lang) -> String,
+    /// The same in the log.
+    pub ended_in_short: fn(Lang) -> String,
+    /// That the platform did not answer for so long that disconnecting was given up, of an account.
+    pub abandoned: fn(Lang, &str) -> String,
+    /// Where a person withdraws the authorization by hand.
+    pub permissions: &'static [Permissions],
+    /// Disconnecting leaves the authorization to be withdrawn there.
+    pub left_to_withdraw: bool,
+}
+
+/// A page on which a platform lists the programs that have access.
+#[derive(Debug)]
+pub struct Permissions {
+    pub address: &'static str,
+    pub words: fn(Lang) -> String,
+}
+
+/// How a platform shows itself.
+pub const fn face(platform: Platform) -> &'static Face {
+    match platform {
+        Platform::Google => &google::FACE,
+        Platform::Outlook => &outlook::FACE,
+    }
+}
 
 /// As people call it.
 pub const fn platform_name(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Google => "Google Calendar",
-        Platform::Outlook => "Outlook",
-    }
+    face(platform).name
 }
 
 /// Where there is little room.
 pub const fn short_name(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Google => "Google",
-        Platform::Outlook => "Outlook",
-    }
+    face(platform).short
 }
 
-/// The letter that stands for its logo.
-pub const fn initial(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Google => "G",
-        Platform::Outlook => "O",
-    }
+/// What stands for its logo on a card. Decoration: the name stands beside it.
+pub fn logo(platform: Platform) -> AnyView {
+    let face = face(platform);
+    view! { <span class=format!("logo {}", face.class) aria-hidden="true">{face.letter}</span> }.into_any()
+}
+
+/// The same within a line of text; the stylesheet writes the letter, which is no word of the line.
+pub fn mark(platform: Platform) -> AnyView {
+    let face = face(platform);
+    view! { <span class=format!("mark-of {}", face.class) data-letter=face.letter aria-hidden="true"></span> }
+        .into_any()
+}
+
+/// Where what disconnecting leaves is withdrawn by hand, if it leaves anything.
+pub fn permission_links(lang: Lang, platform: Platform) -> Option<AnyView> {
+    let face = face(platform);
+    face.left_to_withdraw.then(|| {
+        let links: Vec<_> = face
+            .permissions
+            .iter()
+            .map(|page| outside_link(lang, page.address.to_owned(), (page.words)(lang)))
+            .collect();
+        view! { <span class="actions mt-2">{links}</span> }.into_any()
+    })
 }
 
 /// What a round's outcome means for bookings, and what to do: by an [`simone_sync::round::Outcome`]'s code. `None` for
 /// one that went well.
 pub fn outcome_words(lang: Lang, platform: Platform, code: &str) -> Option<String> {
-    let platform = platform_name(platform);
+    let face = face(platform);
+    let platform = face.name;
     Some(match code {
         "ok" => return None,
-        "disconnected" => text!(lang, outcome.disconnected, platform = platform),
+        "disconnected" => (face.ended_in_short)(lang),
         "partial" => text!(lang, outcome.partial),
         "needs_reconnect" => text!(lang, outcome.needs_reconnect, platform = platform),
         "rate_limited" => text!(lang, outcome.rate_limited, platform = platform),
@@ -112,6 +177,22 @@ mod tests {
             let words = outcome_words(Lang::fr, Platform::Google, outcome.code());
             assert_eq!(words.is_none(), outcome == Outcome::Ok, "{outcome:?}");
             assert_ne!(words, unknown, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn platforms_are_told_apart() {
+        let faces = Platform::ALL.map(face);
+        for (index, one) in faces.iter().enumerate() {
+            for other in &faces[..index] {
+                assert_ne!((one.letter, one.class, one.name), (other.letter, other.class, other.name));
+                assert_ne!(one.class, other.class);
+                assert_ne!((one.ending)(Lang::fr), (other.ending)(Lang::fr));
+            }
+            for page in one.permissions {
+                assert!(page.address.starts_with("https://"), "{}", page.address);
+            }
+            assert!(!one.permissions.is_empty(), "{}: what is left has to be withdrawn somewhere", one.name);
         }
     }
 
