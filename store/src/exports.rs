@@ -323,7 +323,8 @@ impl Database {
                 "SELECT x.name, x.starts_at, x.ends_at FROM calendar_exported_bookings x
                      JOIN bookings b ON b.id = x.booking_id
                      WHERE x.provider_id = $1 AND x.connection_id <> $2 AND x.platform = $3
-                       AND (x.gone_at IS NULL OR x.retired_at IS NULL) AND x.starts_at IS NOT NULL AND x.ends_at IS NOT NULL AND b.ends_at > $4
+                       AND (x.gone_at IS NULL OR x.retired_at IS NULL)
+                       AND x.starts_at IS NOT NULL AND x.ends_at IS NOT NULL AND b.ends_at > $4
                      ORDER BY x.gone_at IS NULL, x.written_at",
             )
             .bind(lease.provider.0)

@@ -212,7 +212,9 @@ fn stands(event: &Event, booked: &Booked) -> Result<Stands, String> {
             && written.notes.iter().all(|note| written.description.contains(note));
         return if right { Ok(Stands::AsBooked) } else { Err(format!("{written:?}, booked is {booked:?}")) };
     }
-    if !event.made_by_hand() {
+    // What people took out of the bin that we had put it into, and then deleted, is gone by their hand.
+    let by_hand = event.made_by_hand() || event.is_brought_back() && event.what == What::Gone;
+    if !by_hand {
         return Err(format!("{event:?}, booked is {booked:?}"));
     }
     Ok(match event.what {
