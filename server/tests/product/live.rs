@@ -198,9 +198,12 @@ async fn a_first_import_says_how_far_it_is_and_an_idle_round_writes_nothing_of_i
         agenda.says("Import en cours.");
         agenda.says("Des créneaux peuvent encore manquer.");
         agenda.says("Rafraîchir");
-        let settings = stage.browser.open("/settings/calendars").await;
-        settings.says("lus jusqu’ici");
-        settings.says("pages).");
+        eventually("the settings count the pages", async || {
+            let page = stage.browser.open("/settings/calendars").await;
+            let text = page.text();
+            (text.contains("lus jusqu’ici") && text.contains("pages).")).then_some(())
+        })
+        .await;
         let details = stage.browser.click(&settings, &format!("Détails de {ACCOUNT}")).await;
         details.says("lus jusqu’ici");
         let shown = stamp(&mut stage.browser, "/agenda").await;
