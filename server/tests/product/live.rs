@@ -198,10 +198,10 @@ async fn a_first_import_says_how_far_it_is_and_an_idle_round_writes_nothing_of_i
         agenda.says("Import en cours.");
         agenda.says("Des créneaux peuvent encore manquer.");
         agenda.says("Rafraîchir");
-        eventually("the settings count the pages", async || {
+        let settings = eventually("the settings count the pages", async || {
             let page = stage.browser.open("/settings/calendars").await;
             let text = page.text();
-            (text.contains("lus jusqu’ici") && text.contains("pages).")).then_some(())
+            (text.contains("lus jusqu’ici") && text.contains("pages).")).then_some(page)
         })
         .await;
         let details = stage.browser.click(&settings, &format!("Détails de {ACCOUNT}")).await;
