@@ -127,7 +127,9 @@ pub(crate) fn marker<'a>(property: impl Fn(&str) -> Option<&'a str>) -> Option<s
 pub(crate) fn merged(stands: &str, was: Option<&str>, becomes: &str) -> String {
     match was.filter(|was| !was.is_empty() && stands.contains(*was)) {
         Some(was) => stands.replacen(was, becomes, 1),
-        None if stands.trim().is_empty() || stands == becomes => becomes.to_owned(),
+        None if stands.trim().is_empty() => becomes.to_owned(),
+        // Written before, by a call whose answer was lost.
+        None if stands.contains(becomes) => stands.to_owned(),
         None => format!("{becomes}\n\n{stands}"),
     }
 }

@@ -42,12 +42,20 @@ macro_rules! exports_touched {
                 " AND EXISTS (SELECT 1 FROM calendar_exported_bookings x WHERE x.connection_id = ",
             );
             query.push_bind($lease.connection.0).push(" AND x.provider_id = ").push_bind($lease.provider.0);
-            query.push(" AND x.event_id IN (");
+            query.push(" AND (x.event_id IN (");
             let mut list = query.separated(", ");
             for id in ids {
                 list.push_bind(*id);
             }
-            query.push("))");
+            // One of which the answer that had its id was lost is known by its name.
+            query.push(
+                ") OR x.event_id IS NULL AND x.connection_id = ",
+            );
+            query.push_bind($lease.connection.0);
+            query.push(
+                " AND EXISTS (SELECT 1 FROM calendar_sync_events m JOIN calendars d ON d.id = m.calendar_id
+                              WHERE d.connection_id = x.connection_id AND m.marker_booking_id = x.booking_id
+                                AND m.marker_name = x.name)))");
             let touched = query.build().persistent(false).execute(&mut *$conn).await?.rows_affected() > 0;
             if touched {
                 sqlx::query(
@@ -107,27 +115,24 @@ impl Database {
                 }
                 Some(ids) => {
                     for ids in ids.chunks(CHUNK) {
-                        let mut query = QueryBuilder::new(COLUMNS);
-                        query.push_bind(calendar.0).push(" AND (external_id IN (");
-                        let mut list = query.separated(", ");
-                        for id in ids {
-                            list.push_bind(id);
+                        // Each part by its own index. Of a deleted exception only the id may be told.
+                        let mut query = QueryBuilder::new("");
+                        for (number, named) in ["external_id IN (", "master_id IN (", ""].iter().enumerate() {
+                            query.push(if number > 0 { " UNION " } else { "" }).push(COLUMNS);
+                            query.push_bind(calendar.0).push(" AND ").push(named);
+                            if named.is_empty() {
+                                query.push(
+                                    "external_id IN (SELECT x.master_id FROM calendar_sync_events x
+                                     WHERE x.calendar_id = ",
+                                );
+                                query.push_bind(calendar.0).push(" AND x.external_id IN (");
+                            }
+                            let mut list = query.separated(", ");
+                            for id in ids {
+                                list.push_bind(id);
+                            }
+                            query.push(if named.is_empty() { "))" } else { ")" });
                         }
-                        query.push(") OR master_id IN (");
-                        let mut list = query.separated(", ");
-                        for id in ids {
-                            list.push_bind(id);
-                        }
-                        // Of a deleted exception only the id may be told.
-                        query.push(
-                            ") OR external_id IN (SELECT x.master_id FROM calendar_sync_events x WHERE x.calendar_id = ",
-                        );
-                        query.push_bind(calendar.0).push(" AND x.external_id IN (");
-                        let mut list = query.separated(", ");
-                        for id in ids {
-                            list.push_bind(id);
-                        }
-                        query.push(")))");
                         rows.append(
                             &mut query.build_query_as().persistent(false).fetch_all(&mut *conn).await?,
                         );

@@ -288,8 +288,8 @@ impl Database {
                 .await?;
             // Of what is over and stands as it should, nothing is ever to be done.
             let written: Vec<WrittenRow> = sqlx::query_as(
-                    "SELECT x.booking_id, x.generation, x.name, x.calendar_external_id, x.event_id, x.content,
-                            x.fingerprint, x.starts_at, x.ends_at, x.trying_starts_at, x.trying_ends_at, x.overwrite,
+                    "SELECT x.booking_id, x.generation, x.name, x.calendar_external_id,
+                            COALESCE(x.event_id, e.external_id) AS event_id, x.content, x.fingerprint, x.starts_at, x.ends_at, x.trying_starts_at, x.trying_ends_at, x.overwrite,
                             x.retired_at IS NOT NULL AS retired,
                             x.gone_at IS NOT NULL AS gone, x.error IS NOT NULL AS failed,
                             b.status = 'confirmed' AND (b.ends_at <= $2 OR $3 AND b.starts_at <= $2) AS past,
@@ -307,7 +307,11 @@ impl Database {
                      JOIN bookings b ON b.id = x.booking_id
                      LEFT JOIN calendars c ON c.connection_id = x.connection_id
                         AND c.external_id = x.calendar_external_id
-                     LEFT JOIN calendar_sync_events e ON e.calendar_id = c.id AND e.external_id = x.event_id
+                     LEFT JOIN calendar_sync_events e ON e.calendar_id = c.id
+                        -- Where the answer that had its id was lost, its name tells.
+                        AND e.external_id = COALESCE(x.event_id, (
+                            SELECT MIN(m.external_id) FROM calendar_sync_events m
+                            WHERE m.calendar_id = c.id AND m.marker_booking_id = x.booking_id AND m.marker_name = x.name))
                      WHERE x.connection_id = $1 AND (b.ends_at > $2
                         OR b.status <> 'confirmed' AND (x.gone_at IS NULL OR e.external_id IS NOT NULL))
                      ORDER BY x.booking_id, x.generation",
@@ -522,8 +526,11 @@ impl Database {
             sqlx::query(
                 "DELETE FROM calendar_sync_events WHERE calendar_id IN
                     (SELECT id FROM calendars WHERE connection_id = $1)
-                 AND external_id = (SELECT event_id FROM calendar_exported_bookings
-                                    WHERE connection_id = $1 AND booking_id = $2 AND generation = $3)",
+                 AND (external_id = (SELECT event_id FROM calendar_exported_bookings
+                                     WHERE connection_id = $1 AND booking_id = $2 AND generation = $3)
+                   OR marker_booking_id = $2 AND marker_name =
+                                    (SELECT name FROM calendar_exported_bookings
+                                     WHERE connection_id = $1 AND booking_id = $2 AND generation = $3))",
             )
             .bind(lease.connection.0)
             .bind(key.booking.0)

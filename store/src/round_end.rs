@@ -71,7 +71,7 @@ impl Database {
             check_lease!(self, conn, lease);
             for advance in &report.advances {
                 sqlx::query(
-                    "UPDATE calendars SET cursor = $3, synced_at = $4
+                    "UPDATE calendars SET cursor = $3, synced_at = $4, covered_until = $6
                      WHERE id = $1 AND connection_id = $5 AND cursor = $2 AND (selected OR receives)",
                 )
                 .bind(advance.calendar.0)
@@ -79,6 +79,7 @@ impl Database {
                 .bind(&advance.to)
                 .bind(report.ended_at)
                 .bind(lease.connection.0)
+                .bind(advance.covers)
                 .execute(&mut *conn)
                 .await?;
             }

@@ -206,8 +206,12 @@ impl RoundStore for Database {
                           AND NOT EXISTS (
                             SELECT 1 FROM calendar_connections o
                             WHERE o.platform = c.platform AND o.account_id = c.account_id AND o.id <> c.id
-                              AND (o.leased_until > $1 OR o.id < c.id AND o.status IN ('connected', 'disconnecting')
-                                   AND (o.next_sync_at <= $1 OR o.wanted > o.covered)))
+                              AND (o.leased_until > $1
+                                   OR (o.next_sync_at, o.id) < (c.next_sync_at, c.id)
+                                   AND (o.status IN ('connected', 'disconnecting')
+                                        AND (o.next_sync_at <= $1 OR o.wanted > o.covered)
+                                        AND (a.not_before IS NULL OR a.not_before <= $1)
+                                        OR o.status = 'disconnecting' AND o.disconnect_requested_at <= $4)))
                           AND (a.not_before IS NULL OR a.not_before <= $1
                                OR (c.status = 'disconnecting' AND c.disconnect_requested_at <= $4))
                         ORDER BY c.next_sync_at LIMIT $3 ",

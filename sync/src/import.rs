@@ -124,7 +124,7 @@ impl PullPlan {
         else {
             return None;
         };
-        Some(Advance { calendar: self.calendar, from: from.clone(), to: to.clone() })
+        Some(Advance { calendar: self.calendar, from: from.clone(), to: to.clone(), covers: self.covers })
     }
 }
 

@@ -324,6 +324,48 @@ pub enum TokenError {
     Unavailable { reason: String },
 }
 
+impl PlatformError {
+    /// What two answers to one request come to: the graver one, and the longer wait of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let wait = self.retry_after().max(other.retry_after());
+        let mut graver = if other.gravity() > self.gravity() { other } else { self };
+        if let Self::RateLimited { retry_after }
+        | Self::QuotaExhausted { retry_after }
+        | Self::Unavailable { retry_after, .. } = &mut graver
+        {
+            *retry_after = wait;
+        }
+        graver
+    }
+
+    /// How long the platform asks to wait.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after }
+            | Self::QuotaExhausted { retry_after }
+            | Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether it says nothing of the one event: the request is made again, or the round ends.
+    pub const fn is_of_the_whole(&self) -> bool {
+        self.gravity() > 0
+    }
+
+    const fn gravity(&self) -> u8 {
+        match self {
+            Self::MissingScopes => 5,
+            Self::QuotaExhausted { .. } => 4,
+            Self::RateLimited { .. } => 3,
+            Self::Unauthorized => 2,
+            Self::Unavailable { .. } => 1,
+            _ => 0,
+        }
+    }
+}
+
 /// Why a request gave nothing. Texts hold no token and no personal data.
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {

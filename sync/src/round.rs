@@ -75,6 +75,8 @@ pub struct Advance {
     pub calendar: CalendarId,
     pub from: String,
     pub to: String,
+    /// Until when what was told then reaches; `None`: without end.
+    pub covers: Option<DateTime<Utc>>,
 }
 
 /// What a round wrote to the platform.

@@ -71,7 +71,13 @@ pub(super) fn classify(answer: &Answer, asked: Asked) -> PlatformError {
         {
             PlatformError::RateLimited { retry_after }
         }
-        403 if names(&["Authorization_RequestDenied", "AccessDenied"]) => PlatformError::MissingScopes,
+        // Only as the outermost word: inside others it says why one calendar may not be seen.
+        403 if ["Authorization_RequestDenied", "AccessDenied"]
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&code)) =>
+        {
+            PlatformError::MissingScopes
+        }
         // A way in between refuses, not Microsoft: it proves nothing of the calendar.
         403 | 404 | 410 if !understood => unavailable(format!("status {status} without a code")),
         403 => PlatformError::Forbidden { code },

@@ -184,14 +184,27 @@ impl Microsoft {
             now.iter().map(|read| self.ask_again(calendar, window, read)).collect::<Result<_, _>>()?;
         let answers = self.send_all(token, &asks).await?;
         let (mut changes, mut whole) = (Vec::new(), Vec::new());
+        let mut failed: Option<PlatformError> = None;
         for (read, answer) in now.into_iter().zip(answers) {
-            // One that is to be made again is made again with the others of its page.
-            let found = found(&read, &answer?)?;
-            changes.extend(found.changes);
-            whole.extend(found.whole);
-            if let Some(next) = found.next {
-                reads.push_front(next);
+            match answer.and_then(|answer| found(&read, &answer)) {
+                Ok(found) => {
+                    changes.extend(found.changes);
+                    whole.extend(found.whole);
+                    if let Some(next) = found.next {
+                        reads.push_front(next);
+                    }
+                }
+                Err(error) => {
+                    failed = Some(match failed {
+                        Some(other) => other.and(error),
+                        None => error,
+                    });
+                }
             }
+        }
+        if let Some(error) = failed {
+            // One that is to be made again is made again with the others of its page.
+            return Err(error);
         }
         let mut answer = if reads.is_empty() {
             last(changes, window, delta)?

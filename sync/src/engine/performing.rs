@@ -29,9 +29,13 @@ enum Step {
     Create(Content),
     /// Something stands under the name: to see what.
     Recognize(Content),
-    Update,
+    Update {
+        again: bool,
+    },
     /// To see what an update was refused for.
-    Reread,
+    Reread {
+        again: bool,
+    },
     Look,
     /// Nobody knows whether there is anything to delete: its name tells.
     Locate,
@@ -63,8 +67,10 @@ impl<'a> Task<'a> {
             Step::Create(content) => {
                 Call::Create { calendar, marker: self.marker.clone(), content: content.clone() }
             }
-            Step::Update | Step::Reread | Step::Look => match self.operation {
-                Operation::Update { event_id, revision, patch, .. } if matches!(self.step, Step::Update) => {
+            Step::Update { .. } | Step::Reread { .. } | Step::Look => match self.operation {
+                Operation::Update { event_id, revision, patch, .. }
+                    if matches!(self.step, Step::Update { .. }) =>
+                {
                     Call::Update {
                         calendar,
                         event_id: event_id.clone(),
@@ -124,7 +130,7 @@ impl Engine {
                     self.store.begin_move(&round.lease, key, content.interval()).await?;
                 }
                 marker.name.clone_from(&row.name);
-                (row.calendar.clone(), Step::Update)
+                (row.calendar.clone(), Step::Update { again: false })
             }
             Operation::Delete { calendar, name, event_id, revision, .. } => {
                 marker.name.clone_from(name);
@@ -185,9 +191,9 @@ impl Engine {
                     }
                 }
             }
-            Step::Update => match answer {
+            Step::Update { again } => match answer {
                 // Read again, and decide again.
-                Err(PlatformError::Changed | PlatformError::NotFound) => Ok(task.to(Step::Reread)),
+                Err(PlatformError::Changed | PlatformError::NotFound) => Ok(task.to(Step::Reread { again })),
                 answer => {
                     let event = written(answer, &task.marker)?;
                     if let Operation::Update { content, .. } = task.operation {
@@ -198,13 +204,26 @@ impl Engine {
                     Ok(Next::Done)
                 }
             },
-            Step::Reread | Step::Look => {
+            Step::Reread { again } => {
                 let refused = match task.operation {
                     Operation::Update { revision, .. } => Some(revision),
                     _ => None,
                 };
                 match found(answer)? {
-                    Some(event) if Some(&event.revision) == refused => return Ok(Next::Failed("changed")),
+                    // Refused for nothing that can be seen: platforms do so now and then.
+                    Some(event) if Some(&event.revision) == refused && again => {
+                        return Ok(Next::Failed("changed"));
+                    }
+                    Some(event) if Some(&event.revision) == refused => {
+                        return Ok(task.to(Step::Update { again: true }));
+                    }
+                    Some(event) => self.store.record_seen(&round.lease, key, None, &event).await?,
+                    None => self.store.record_gone(&round.lease, key, Gone::Found, now).await?,
+                }
+                Ok(Next::Done)
+            }
+            Step::Look => {
+                match found(answer)? {
                     Some(event) => self.store.record_seen(&round.lease, key, None, &event).await?,
                     None => self.store.record_gone(&round.lease, key, Gone::Found, now).await?,
                 }
@@ -286,11 +305,11 @@ impl Engine {
                     let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
                     for at in open {
                         match given.next() {
-                            Some(Err(error)) if is_of_the_whole(&error) => {
-                                // To wait for all is to wait for each.
-                                if again.as_ref().is_none_or(|other| weight(&error) > weight(other)) {
-                                    again = Some(error);
-                                }
+                            Some(Err(error)) if error.is_of_the_whole() => {
+                                again = Some(match again {
+                                    Some(other) => other.and(error),
+                                    None => error,
+                                });
                             }
                             Some(answer) => answers[at] = Some(answer),
                             None => again = again.or_else(|| Some(unavailable("an answer is missing"))),
@@ -305,22 +324,6 @@ impl Engine {
             .await;
         let answers = std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner));
         (answers, asked.err())
-    }
-}
-
-/// Errors that say nothing of the one event: the request is made again, or the round ends.
-const fn is_of_the_whole(error: &PlatformError) -> bool {
-    weight(error) > 0
-}
-
-const fn weight(error: &PlatformError) -> u8 {
-    match error {
-        PlatformError::MissingScopes => 5,
-        PlatformError::QuotaExhausted { .. } => 4,
-        PlatformError::RateLimited { .. } => 3,
-        PlatformError::Unauthorized => 2,
-        PlatformError::Unavailable { .. } => 1,
-        _ => 0,
     }
 }
 

@@ -62,6 +62,8 @@ impl Engine {
                         || matches!(change, Change::Present(event) if event.marker.is_some())
                 });
             }
+            // A listing in full is a window opened anew, or a cursor in place of one that had expired.
+            let listed = pull.complete;
             let draft = Draft::new(pull, &known, now);
             let blocks = if draft.loses() {
                 // The brake weighs blocks: they have to be those of what is stored.
@@ -76,7 +78,7 @@ impl Engine {
                 && plan.cursor.is_some() == plan.expected_cursor.is_some()
             {
                 // The platform had nothing to say: there is at most a cursor to move on.
-                if looked_through || settled_at + CURSOR_INTERVAL <= now {
+                if looked_through || listed || settled_at + CURSOR_INTERVAL <= now {
                     round.advances.extend(plan.advance());
                 }
                 return Ok(());

@@ -38,7 +38,8 @@ impl Stop {
             Self::Platform(PlatformError::Forbidden { .. }) => Some("forbidden"),
             Self::Platform(PlatformError::Refused { .. }) => Some("refused"),
             Self::Platform(PlatformError::CursorExpired) => Some("cursor_expired"),
-            Self::Platform(PlatformError::Unavailable { .. }) => Some("unavailable"),
+            // One that says when to come back says it of the whole account.
+            Self::Platform(PlatformError::Unavailable { retry_after: None, .. }) => Some("unavailable"),
             Self::Platform(PlatformError::Exists | PlatformError::Changed) => Some("changed"),
             _ => None,
         }
