@@ -207,7 +207,8 @@ impl RoundStore for Database {
                             SELECT 1 FROM calendar_connections o
                             WHERE o.platform = c.platform AND o.account_id = c.account_id AND o.id <> c.id
                               AND (o.leased_until > $1
-                                   OR (o.next_sync_at, o.id) < (c.next_sync_at, c.id)
+                                   OR (o.leased_until IS NOT NULL, o.next_sync_at, o.id)
+                                      < (c.leased_until IS NOT NULL, c.next_sync_at, c.id)
                                    AND (o.status IN ('connected', 'disconnecting')
                                         AND (o.next_sync_at <= $1 OR o.wanted > o.covered)
                                         AND (a.not_before IS NULL OR a.not_before <= $1)

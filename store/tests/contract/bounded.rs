@@ -55,7 +55,10 @@ async fn days_of_which_a_calendar_was_not_heard_are_not_offered() {
             covers: Some(at(24 * 100, 0)),
             ..plan(calendar, Some("c2"), vec![])
         };
-        assert!(fixture.db.apply_pull(&lease, &anew, now()).await.unwrap());
+        // It brought nothing else: that is written with the end of the round.
+        let advances = vec![anew.advance().expect("the cursor moves on")];
+        let report = RoundReport { advances, ..report(now(), Outcome::Ok, 0) };
+        fixture.db.end_round(&lease, &report).await.unwrap();
         assert!(offered().await.iter().any(|slot| slot.start > at(24, 0)));
     })
     .await;
