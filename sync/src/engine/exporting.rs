@@ -80,11 +80,8 @@ impl Engine {
                 let unseen =
                     calendar_of(input, operation).is_some_and(|calendar| round.unseen.contains(calendar));
                 // What is to be made is noted in any case, so that there is something of which to say that it failed.
-                let task = match operation {
-                    Operation::Create { .. } => self.begin(round, input, operation).await?,
-                    _ if unseen => None,
-                    _ => self.begin(round, input, operation).await?,
-                };
+                let noted = matches!(operation, Operation::Create { .. });
+                let task = if noted || !unseen { self.begin(round, input, operation).await? } else { None };
                 if unseen {
                     // That an event is not found there does not mean that it is gone.
                     self.fail(round, failed, key, "not_found").await?;

@@ -64,12 +64,8 @@ impl Stop {
     /// How long the platform asked to wait.
     pub(super) const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(TokenError::RateLimited { retry_after })
-            | Self::Platform(
-                PlatformError::RateLimited { retry_after }
-                | PlatformError::QuotaExhausted { retry_after }
-                | PlatformError::Unavailable { retry_after, .. },
-            ) => *retry_after,
+            Self::Token(TokenError::RateLimited { retry_after }) => *retry_after,
+            Self::Platform(error) => error.retry_after(),
             _ => None,
         }
     }
