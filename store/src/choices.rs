@@ -139,7 +139,7 @@ impl Choices for Database {
             }
             // A round that has read what is forgotten here, or only what is ours in it, must not write on.
             sqlx::query(
-                "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = NULL
+                "UPDATE calendar_connections SET epoch = epoch + 1
                  WHERE id = (SELECT connection_id FROM calendars WHERE id = $1)",
             )
             .bind(calendar.0)
@@ -207,7 +207,7 @@ impl Choices for Database {
             }
             let wished = sqlx::query(
                 "UPDATE calendar_connections SET status = 'disconnecting', disconnect_requested_at = $3, keep_events = $4,
-                        epoch = epoch + 1, leased_until = NULL, wanted = wanted + 1, next_sync_at = $3, failures = 0
+                        epoch = epoch + 1, wanted = wanted + 1, next_sync_at = $3, failures = 0
                  WHERE id = $1 AND provider_id = $2 AND status IN ('connected', 'needs_reconnect')",
             )
             .bind(connection.0)

@@ -183,7 +183,7 @@ impl ConnectStore for Database {
                  ON CONFLICT (id) DO UPDATE SET account_email = excluded.account_email, status = 'connected',
                         access_token = excluded.access_token, access_expires_at = excluded.access_expires_at,
                         refresh_token = excluded.refresh_token, scopes = excluded.scopes,
-                        epoch = calendar_connections.epoch + 1, leased_until = NULL,
+                        epoch = calendar_connections.epoch + 1,
                         wanted = calendar_connections.wanted + 1, failures = 0, last_error = NULL,
                         exports_wanted = calendar_connections.exports_wanted + 1",
             )

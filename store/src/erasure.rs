@@ -65,7 +65,7 @@ impl Database {
             }
             sqlx::query(
                 "UPDATE calendar_connections SET status = 'disconnecting', disconnect_requested_at = $2,
-                        epoch = epoch + 1, leased_until = NULL, wanted = wanted + 1, next_sync_at = $2, failures = 0,
+                        epoch = epoch + 1, wanted = wanted + 1, next_sync_at = $2, failures = 0,
                         exports_wanted = exports_wanted + 1
                  WHERE provider_id = $1 AND status IN ('connected', 'needs_reconnect')",
             )

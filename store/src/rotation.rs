@@ -301,7 +301,7 @@ impl Database {
         write!(self, |conn| {
             for sql in [
                 // A round that is reading it now has compared already: it is overtaken.
-                "UPDATE calendar_connections SET epoch = epoch + 1, leased_until = NULL
+                "UPDATE calendar_connections SET epoch = epoch + 1
                  WHERE id = (SELECT connection_id FROM calendars WHERE id = $1)",
                 "UPDATE calendars SET cursor = NULL WHERE id = $1",
                 "UPDATE calendar_sync_events SET revision = '' WHERE calendar_id = $1",

@@ -290,6 +290,20 @@ impl RoundStore for Database {
         Ok(())
     }
 
+    async fn release_lease(&self, lease: &Lease) -> StoreResult<()> {
+        write!(self, |conn| {
+            sqlx::query(
+                "UPDATE calendar_connections SET leased_until = NULL WHERE id = $1 AND epoch > $2 AND leased_until = $3",
+            )
+            .bind(lease.connection.0)
+            .bind(lease.epoch)
+            .bind(lease.until)
+            .execute(&mut *conn)
+            .await?;
+            Ok(())
+        })
+    }
+
     async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()> {
         let noted = write!(self, |conn| {
             Ok(sqlx::query(

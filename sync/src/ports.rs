@@ -227,6 +227,10 @@ pub trait RoundStore: Send + Sync {
         until: DateTime<Utc>,
     ) -> StoreResult<()>;
 
+    /// Gives back a lease that was overtaken: until then, or until it runs out, its last request may be under way, and
+    /// nobody else asks about that account. Does nothing to a lease that is still the connection's, or that another took.
+    async fn release_lease(&self, lease: &Lease) -> StoreResult<()>;
+
     /// Notes how far the round has read a listing of several pages, for who waits for it.
     async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()>;
 

@@ -282,6 +282,7 @@ async fn a_missing_key_is_refused_until_it_is_said_to_be_lost() {
             "titles are not shown, and nothing fails"
         );
         assert!(new.round_input(&lease).await.is_err(), "a round that was under way is overtaken");
+        new.release_lease(&lease).await.unwrap();
         let lease = fixture.lease(now()).await.expect("all are woken");
         assert!(new.round_input(&lease).await.unwrap().tokens.is_none());
         assert_eq!(new.pull_targets(&lease).await.unwrap()[0].cursor, None, "it lists in full");

@@ -98,3 +98,65 @@ async fn however_many_ask_from_however_many_processes_an_account_is_leased_once(
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_account_is_not_asked_beside_a_round_that_was_overtaken_until_that_gives_its_lease_back() {
+    on_both(async |fixture| {
+        for wish in ["select", "reconnect", "disconnect", "erase"] {
+            let one = fixture.provider(&format!("{wish}-one")).await;
+            let (lease, calendar) = fixture.imported(one, wish, vec![]).await;
+            fixture.db.end_round(&lease, &report(now(), Outcome::Ok, 0)).await.unwrap();
+            let connection = lease.connection;
+            assert!(fixture.db.wake(one, connection).await.unwrap());
+            let overtaken = fixture.lease(now()).await.expect("it was woken");
+            // Of another provider, on the same account.
+            let other = fixture.provider(&format!("{wish}-other")).await;
+            fixture.connection(other, wish).await;
+            match wish {
+                "select" => {
+                    assert!(fixture.db.select_calendar(one, calendar, false, now()).await.unwrap());
+                }
+                "reconnect" => {
+                    assert!(fixture.db.flag_reconnect(&overtaken, None, now()).await.unwrap());
+                    let again = fixture.connect(one, wish, Some(connection)).await;
+                    assert_eq!(again, Recorded::Reconnected(connection));
+                }
+                "disconnect" => {
+                    assert!(fixture.db.disconnect(one, connection, false, now()).await.unwrap());
+                }
+                _ => assert!(fixture.db.request_erasure(one, "operator", now()).await.unwrap()),
+            }
+            let mut held = overtaken.clone();
+            let held = fixture.db.hold_lease(&mut held, now(), later(2)).await;
+            assert!(matches!(held, Err(StoreError::LeaseLost)), "{wish}: {held:?}");
+            assert_eq!(fixture.lease(now()).await, None, "{wish}: its last request may be under way");
+            fixture.db.release_lease(&overtaken).await.unwrap();
+            let next = fixture.lease(later(1)).await.unwrap_or_else(|| panic!("{wish}: the account is free"));
+            assert!(fixture.lease(later(1)).await.is_none(), "{wish}: one of the two at a time");
+            // Whoever was overtaken has nothing to give back any more.
+            fixture.db.release_lease(&overtaken).await.unwrap();
+            fixture.db.release_lease(&next).await.unwrap();
+            assert!(fixture.lease(later(1)).await.is_none(), "{wish}: a lease that is held stays");
+            fixture
+                .execute("UPDATE calendar_connections SET status = 'disconnected', leased_until = NULL")
+                .await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_lease_of_a_round_that_ended_without_a_word_runs_out() {
+    on_both(async |fixture| {
+        let provider = fixture.provider("a").await;
+        let (lease, _) = fixture.imported(provider, "x", vec![]).await;
+        assert!(fixture.db.disconnect(provider, lease.connection, false, now()).await.unwrap());
+        assert_eq!(fixture.lease(later(1)).await, None);
+        let next = fixture.lease(later(2)).await.expect("it ran out");
+        // Late, and no longer its own.
+        fixture.db.release_lease(&lease).await.unwrap();
+        assert_eq!(fixture.lease(later(2)).await, None);
+        assert!(fixture.db.round_input(&next).await.is_ok());
+    })
+    .await;
+}

@@ -360,6 +360,7 @@ async fn a_disconnect_takes_the_blocks_at_once_and_the_tokens_in_the_end() {
         assert!(matches!(late, Ok(false) | Err(StoreError::LeaseLost)));
         assert_eq!(fixture.count("calendar_sync_events").await, 0, "and writes nothing more");
 
+        fixture.db.release_lease(&running).await.unwrap();
         let lease = fixture.lease(now()).await.expect("the grant is to be revoked");
         assert!(fixture.db.round_input(&lease).await.unwrap().tokens.is_some());
         fixture.db.finish_disconnect(&lease, true, now()).await.unwrap();
@@ -387,6 +388,7 @@ async fn unselecting_forgets_and_a_pull_that_began_before_is_not_taken() {
         assert!(fixture.db.select_calendar(provider, calendar, true, now()).await.unwrap());
         let stale = plan(calendar, None, vec![]);
         assert!(matches!(fixture.db.apply_pull(&lease, &stale, now()).await, Err(StoreError::LeaseLost)));
+        fixture.db.release_lease(&lease).await.unwrap();
         let lease = fixture.lease(now()).await.expect("it is to be imported");
         assert!(!fixture.db.apply_pull(&lease, &delta, now()).await.unwrap());
         let full = plan(calendar, None, vec![weekly("yoga", later(60))]);
@@ -697,6 +699,7 @@ async fn who_loses_the_key_reconnects_and_everything_is_read_again() {
             .await
             .unwrap();
         assert_eq!(recorded, Recorded::Reconnected(lease.connection));
+        lost.release_lease(&lease).await.unwrap();
         let lease = lost.lease_due(now(), later(2), 1).await.unwrap().pop().expect("it syncs at once");
         assert_eq!(lost.pull_targets(&lease).await.unwrap()[0].cursor, None, "it lists in full");
         let known = lost.known_events(calendar, None).await.unwrap();

@@ -303,6 +303,7 @@ async fn erasing_shuts_everything_at_once_and_ends_when_no_connection_is_left() 
         // The platform is down: the wish stands, whatever is tried in between.
         assert!(fixture.db.finish_erasures(later(7)).await.unwrap().is_empty());
         assert_eq!(fixture.count("providers").await, 2);
+        fixture.db.release_lease(&running).await.unwrap();
         let lease = fixture.lease(later(7)).await.expect("its connection is to be ended");
         assert_eq!(lease.connection, running.connection);
         fixture.db.finish_disconnect(&lease, true, later(8)).await.unwrap();

@@ -67,6 +67,10 @@ impl RoundStore for GatedStore {
         self.through("hold_lease", self.database.hold_lease(lease, now, until)).await
     }
 
+    async fn release_lease(&self, lease: &Lease) -> StoreResult<()> {
+        self.through("release_lease", self.database.release_lease(lease)).await
+    }
+
     async fn note_progress(&self, lease: &Lease, progress: Progress) -> StoreResult<()> {
         self.through("note_progress", self.database.note_progress(lease, progress)).await
     }
@@ -248,6 +252,17 @@ pub struct Gated {
     pub gate: Arc<Gate>,
 }
 
+impl Gated {
+    /// A request about a mailbox: whoever else asks about it before the answer is there asks beside it.
+    async fn asking<T>(&self, name: &'static str, token: &SecretString, call: impl FnOnce() -> T) -> T {
+        self.gate.step(name).await;
+        let _asked = self.sim.asked(token);
+        let answer = call();
+        self.gate.step("platform: answer").await;
+        answer
+    }
+}
+
 #[async_trait]
 impl CalendarPlatform for Gated {
     fn authorization_url(&self, request: &AuthorizationRequest<'_>) -> Url {
@@ -284,8 +299,7 @@ impl CalendarPlatform for Gated {
         access_token: &SecretString,
         page: Option<&str>,
     ) -> Result<CalendarsPage, PlatformError> {
-        self.gate.step("platform: calendars").await;
-        self.sim.calendars(access_token, page)
+        self.asking("platform: calendars", access_token, || self.sim.calendars(access_token, page)).await
     }
 
     async fn changes(
@@ -294,8 +308,8 @@ impl CalendarPlatform for Gated {
         calendar: &str,
         position: Position<'_>,
     ) -> Result<ChangesPage, PlatformError> {
-        self.gate.step("platform: changes").await;
-        self.sim.changes(access_token, calendar, position)
+        self.asking("platform: changes", access_token, || self.sim.changes(access_token, calendar, position))
+            .await
     }
 
     async fn instances(
@@ -306,8 +320,10 @@ impl CalendarPlatform for Gated {
         window: Interval,
         page: Option<&str>,
     ) -> Result<ChangesPage, PlatformError> {
-        self.gate.step("platform: instances").await;
-        self.sim.instances(access_token, calendar, master, window, page)
+        self.asking("platform: instances", access_token, || {
+            self.sim.instances(access_token, calendar, master, window, page)
+        })
+        .await
     }
 
     fn event_id(&self, name: &str) -> Option<String> {
@@ -329,7 +345,6 @@ impl CalendarPlatform for Gated {
             Some(Call::Update { .. }) => "platform: update",
             Some(Call::Delete { .. }) | None => "platform: delete",
         };
-        self.gate.step(step).await;
-        self.sim.perform(self.platform, access_token, calls)
+        self.asking(step, access_token, || self.sim.perform(self.platform, access_token, calls)).await
     }
 }

@@ -4,7 +4,7 @@ use crate::support::{Dice, VirtualClock, cover, lock};
 use crate::world::{Event, World};
 use crate::{feed, outlook};
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use simone_booking::{Clock, Interval};
 use simone_sync::event::{Details, ObservedEvent, Shape, Span};
 use simone_sync::platform::{Access, CalendarsPage, PlatformError, RemoteCalendar};
@@ -33,6 +33,8 @@ pub struct State {
     pub calm: bool,
     /// What was done against their will.
     pub violations: Vec<String>,
+    /// Requests without an answer as yet: whose mailbox they are about, and since when.
+    pub under_way: BTreeMap<u64, (usize, DateTime<Utc>)>,
     /// Calendars, by account and id, that everybody knows to be gone.
     pub resting: BTreeSet<(usize, String)>,
     pub dice: Dice,
@@ -111,7 +113,40 @@ pub enum Fault {
     CursorExpired,
 }
 
+/// A request without an answer as yet.
+pub struct Asked<'a> {
+    sim: &'a Sim,
+    number: u64,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        lock(&self.sim.state).under_way.remove(&self.number);
+    }
+}
+
+/// A request that is not answered for so long is given up.
+const GIVEN_UP: TimeDelta = TimeDelta::seconds(25);
+
 impl Sim {
+    /// A request about a mailbox begins. No other may be under way: of rounds, one at a time asks about it.
+    pub fn asked(&self, token: &SecretString) -> Asked<'_> {
+        let now = self.clock.now();
+        let mut state = lock(&self.state);
+        let number = state.under_way.keys().next_back().map_or(0, |last| last + 1);
+        if let Some(account) =
+            state.access.get(token.expose_secret()).map(|access| state.grants[access.grant].account)
+        {
+            let beside =
+                state.under_way.values().any(|(other, since)| *other == account && *since + GIVEN_UP > now);
+            if beside {
+                state.violations.push(format!("account {account} is asked by two rounds at once"));
+            }
+            state.under_way.insert(number, (account, now));
+        }
+        Asked { sim: self, number }
+    }
+
     pub fn new(world: World, dice: Dice, clock: Arc<VirtualClock>) -> Arc<Self> {
         let state = State {
             world,
@@ -123,6 +158,7 @@ impl Sim {
             told_deleted: BTreeSet::new(),
             calm: false,
             violations: Vec::new(),
+            under_way: BTreeMap::new(),
             resting: BTreeSet::new(),
             dice,
             access: BTreeMap::new(),

@@ -2,13 +2,13 @@
 
 use super::stop::Stop;
 use super::{Engine, Round};
-use crate::ports::StoreResult;
+use crate::ports::{StoreError, StoreResult};
 use crate::round::{Outcome, RoundReport};
 use crate::schedule;
 use chrono::TimeDelta;
 
 impl Engine {
-    /// Records how the round ended.
+    /// Records how the round ended; refused when it was overtaken.
     pub(super) async fn end(
         &self,
         round: Round<'_>,
@@ -16,10 +16,7 @@ impl Engine {
     ) -> StoreResult<Option<Outcome>> {
         let now = self.clock.now();
         let outcome = match &result {
-            Err(Stop::Overtaken) => {
-                tracing::debug!(connection = %round.lease.connection, "a round was overtaken");
-                return Ok(None);
-            }
+            Err(Stop::Overtaken) => return Err(StoreError::LeaseLost),
             Ok(()) if round.failed_calendars > 0 || round.exports.failed > 0 => Outcome::Partial,
             Ok(()) if round.disconnected => Outcome::Disconnected,
             Ok(()) => Outcome::Ok,

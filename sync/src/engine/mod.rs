@@ -114,7 +114,8 @@ impl Engine {
         let connection = lease.connection;
         let Some(platform) = self.platforms.get(&lease.platform).cloned() else {
             tracing::error!(%connection, platform = %lease.platform, "this platform is not configured");
-            return self.without_adapter(&lease).await;
+            let ended = self.without_adapter(&lease).await;
+            return self.ended(&lease, ended).await;
         };
         let mut round = Round {
             lease,
@@ -141,24 +142,34 @@ impl Engine {
             repeats_unavailable: REPEATS_UNAVAILABLE,
         };
         let result = self.perform(&mut round).await;
-        match self.end(round, result).await {
-            Ok(outcome) => outcome,
-            Err(StoreError::LeaseLost) => None,
-            Err(error) => {
-                tracing::error!(%connection, error = &error as &dyn std::error::Error, "a round could not be recorded");
-                None
+        let lease = round.lease.clone();
+        let ended = self.end(round, result).await;
+        self.ended(&lease, ended).await
+    }
+
+    /// What became of a round. One that was overtaken asks nothing more, and whoever overtook it may begin.
+    async fn ended(&self, lease: &Lease, ended: StoreResult<Option<Outcome>>) -> Option<Outcome> {
+        let connection = lease.connection;
+        let error = match ended {
+            Ok(outcome) => return outcome,
+            Err(StoreError::LeaseLost) => {
+                tracing::debug!(%connection, "a round was overtaken");
+                self.store.release_lease(lease).await.err()?
             }
-        }
+            Err(error) => error,
+        };
+        tracing::error!(%connection, error = &error as &dyn std::error::Error, "a round could not be recorded");
+        None
     }
 
     /// A platform that is no longer configured is as good as unreachable: a disconnect is given up in its time.
-    async fn without_adapter(&self, lease: &Lease) -> Option<Outcome> {
+    async fn without_adapter(&self, lease: &Lease) -> StoreResult<Option<Outcome>> {
         let now = self.clock.now();
-        let input = self.store.round_input(lease).await.ok()?;
+        let input = self.store.round_input(lease).await?;
         if input.status == Status::Disconnecting && patience_is_over(&input, now) {
-            self.store.finish_disconnect(lease, !input.account_shared, now).await.ok()?;
+            self.store.finish_disconnect(lease, !input.account_shared, now).await?;
         }
-        None
+        Ok(None)
     }
 
     async fn perform(&self, round: &mut Round<'_>) -> Result<(), Stop> {
