@@ -1,5 +1,6 @@
-//! Microsoft's own description of Graph's types (`schema/*.csdl.xml`), and whether a value fits them: types, enumerations,
-//! what may be null, and no property or annotation that there is not. A part of a type is enough, since clients select.
+//! Microsoft's own description of Graph's types (`schema/*.csdl.xml`), and whether a value fits them: types,
+//! enumerations, what may be null, and no property or annotation that there is not. A part of a type is enough, since
+//! clients select.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,8 +10,8 @@ use serde_json::{Value, json};
 const CSDL: &str = include_str!("../../schema/microsoft-graph-v1.calendar.csdl.xml");
 
 /// Types that the description was trimmed of, as Microsoft's reference has them:
-/// `https://learn.microsoft.com/graph/api/resources/{name}?view=graph-rest-1.0`. Of `user`, what is returned without
-/// `$select`; it and only it is an entity.
+/// `https://learn.microsoft.com/graph/api/resources/{name}?view=graph-rest-1.0`. Of `user`, the only entity among
+/// them, what is returned without `$select`.
 const MORE: &[(&str, &[(&str, &str)])] = &[
     ("freeBusyError", &[("message", "Edm.String"), ("responseCode", "Edm.String")]),
     (
@@ -192,7 +193,7 @@ pub fn fits_page(of: &str, body: &Value) {
     fits_wrapped(&format!("Collection({of})"), body);
 }
 
-/// Fails unless the body is a value of the type, a single one or a page of them, with nothing but annotations beside it.
+/// Fails unless the body holds a value of the type, which may be a collection, and nothing but annotations beside it.
 pub fn fits_wrapped(of: &str, body: &Value) {
     let fields = body.as_object().unwrap_or_else(|| panic!("not an object: {body}"));
     let mut found = Vec::new();

@@ -184,7 +184,7 @@ pub fn code(reply: &Reply) -> &str {
     reply.body["error"]["code"].as_str().unwrap_or_default()
 }
 
-/// What a client listens with: it answers handshakes and keeps what it hears, all of which fits Microsoft's description.
+/// What a client listens with: it answers handshakes and keeps what it hears, which must fit Microsoft's description.
 pub struct Hook {
     pub address: String,
     heard: Arc<Mutex<Vec<Value>>>,
