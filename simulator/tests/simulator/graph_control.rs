@@ -5,7 +5,7 @@ use serde_json::json;
 use simone_simulator::{DEMO_OUTLOOK_CLIENT_ID, DEMO_OUTLOOK_CLIENT_SECRET, Options};
 
 use crate::graph_support::{EVA, LEO};
-use crate::support::{NOW, Sim, instant, reply};
+use crate::support::{NOW, Sim, instant};
 
 #[tokio::test]
 async fn accounts_come_with_tokens_that_work_and_what_stands_in_their_calendars() {
@@ -28,11 +28,7 @@ async fn accounts_come_with_tokens_that_work_and_what_stands_in_their_calendars(
     let refreshed = sim.refreshed(account["refresh_token"].as_str().unwrap(), &[]).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.body);
     let token = refreshed.body["access_token"].as_str().unwrap();
-    let get = async |path: &str| {
-        reply(sim.http.get(sim.url(&format!("/v1.0{path}"))).bearer_auth(token).send().await.unwrap())
-            .await
-            .body
-    };
+    let get = async |path: &str| sim.graph_get_as(token, path).await.body;
     assert_eq!(get("/me/events").await["value"][0]["subject"], "Dentist");
     let calendars = get("/me/calendars").await;
     let club = calendars["value"].as_array().unwrap().iter().find(|one| one["name"] == "Club").unwrap();

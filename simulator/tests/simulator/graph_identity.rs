@@ -301,10 +301,9 @@ async fn what_befalls_an_account_ends_its_refresh_tokens() {
     let reply = sim.refreshed(&refresh, &[]).await;
     assert_eq!(failed(&reply), (400, "invalid_grant", 65_001));
     assert_eq!(reply.body["suberror"], "consent_required");
-    let me = sim.http.get(sim.url("/v1.0/me")).bearer_auth(&access).send().await.unwrap();
-    assert_eq!(me.status(), 200);
+    assert_eq!(sim.graph_get_as(&access, "/me").await.status, 200);
     sim.control("tokens/expire", json!({"account": EVA})).await;
-    let me = self::reply(sim.http.get(sim.url("/v1.0/me")).bearer_auth(&access).send().await.unwrap()).await;
+    let me = sim.graph_get_as(&access, "/me").await;
     assert_eq!((me.status, code(&me)), (401, "InvalidAuthenticationToken"));
     assert!(me.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer realm=\"\""));
 }

@@ -133,8 +133,8 @@ async fn pages_hold_ten_and_links_stay_on_the_host() {
     ids.dedup();
     assert_eq!(ids.len(), 39, "each once");
     let request = mail.request(Method::GET, &format!("/me/calendarView?{SPRING}&$top=5&$select=id"));
-    let reply: Value = request.header("host", "localhost:4010").send().await.unwrap().json().await.unwrap();
-    let link = text(&reply["@odata.nextLink"]);
+    let reply = request.header("host", "localhost:4010").send().await;
+    let link = text(&reply.body["@odata.nextLink"]);
     assert!(link.starts_with("http://localhost:4010/v1.0/me/calendarView?"), "{link}");
     let mail = mail.preferring("odata.maxpagesize=7");
     assert_eq!(

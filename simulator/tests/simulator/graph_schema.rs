@@ -1,5 +1,6 @@
-//! Whatever Graph's side answers fits the vendor's own description of the types (`schema/*.csdl.xml`): types,
-//! enumerations, what may be null, and no property that there is not, save annotations.
+//! Microsoft's own description of Graph's types (`schema/*.csdl.xml`), and whether a value fits them: types,
+//! enumerations, what may be null, and no property or annotation that there is not. A part of a type is enough, since
+//! clients select.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,6 +8,50 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 const CSDL: &str = include_str!("../../schema/microsoft-graph-v1.calendar.csdl.xml");
+
+/// Types that the description was trimmed of, as Microsoft's reference has them:
+/// `https://learn.microsoft.com/graph/api/resources/{name}?view=graph-rest-1.0`. Of `user`, the only entity among
+/// them, what is returned without `$select`.
+const MORE: &[(&str, &[(&str, &str)])] = &[
+    ("freeBusyError", &[("message", "Edm.String"), ("responseCode", "Edm.String")]),
+    (
+        "scheduleInformation",
+        &[
+            ("availabilityView", "Edm.String"),
+            ("error", "graph.freeBusyError"),
+            ("scheduleId", "Edm.String"),
+            ("scheduleItems", "Collection(graph.scheduleItem)"),
+            ("workingHours", "graph.workingHours"),
+        ],
+    ),
+    (
+        "scheduleItem",
+        &[
+            ("end", "graph.dateTimeTimeZone"),
+            ("isPrivate", "Edm.Boolean"),
+            ("location", "Edm.String"),
+            ("start", "graph.dateTimeTimeZone"),
+            ("status", "graph.freeBusyStatus"),
+            ("subject", "Edm.String"),
+        ],
+    ),
+    ("timeZoneInformation", &[("alias", "Edm.String"), ("displayName", "Edm.String")]),
+    (
+        "user",
+        &[
+            ("businessPhones", "Collection(Edm.String)"),
+            ("displayName", "Edm.String"),
+            ("givenName", "Edm.String"),
+            ("jobTitle", "Edm.String"),
+            ("mail", "Edm.String"),
+            ("mobilePhone", "Edm.String"),
+            ("officeLocation", "Edm.String"),
+            ("preferredLanguage", "Edm.String"),
+            ("surname", "Edm.String"),
+            ("userPrincipalName", "Edm.String"),
+        ],
+    ),
+];
 
 #[derive(Debug)]
 enum Type {
@@ -58,6 +103,16 @@ static TYPES: LazyLock<BTreeMap<String, Type>> = LazyLock::new(|| {
             _ => {}
         }
     }
+    for (name, properties) in MORE {
+        let base = (*name == "user").then(|| "entity".to_owned());
+        let property = |of: &str| Property { of: of.to_owned(), nullable: true, navigation: false };
+        let properties = properties
+            .iter()
+            .map(|(name, of)| ((*name).to_owned(), property(of)))
+            .collect::<BTreeMap<_, _>>();
+        let before = types.insert((*name).to_owned(), Type::Structure { base, open: false, properties });
+        assert!(before.is_none(), "{name} is in the description");
+    }
     types
 });
 
@@ -105,6 +160,21 @@ fn property(of: &str, name: &str) -> Option<&'static Property> {
     }
 }
 
+/// Whether a type is another one or comes of it.
+fn is_a(of: &str, wanted: &str) -> bool {
+    match TYPES.get(of) {
+        _ if of == wanted => true,
+        Some(Type::Structure { base: Some(base), .. }) => is_a(base, wanted),
+        _ => false,
+    }
+}
+
+/// The type of a property, and whether it is a structure: one is a body of its own, other values stand in `value`.
+pub fn part(of: &str, name: &str) -> (&'static str, bool) {
+    let of = property(of, name).unwrap_or_else(|| panic!("no {name} of {of}")).of.as_str();
+    (of, matches!(TYPES.get(&bare(of)), Some(Type::Structure { .. })))
+}
+
 /// All that departs from a type, `event` for example, in a value.
 pub fn misfits(of: &str, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
@@ -112,7 +182,7 @@ pub fn misfits(of: &str, value: &Value) -> Vec<String> {
     found
 }
 
-/// Fails unless the value is of the type, and the same for each of a list.
+/// Fails unless the value is of the type.
 pub fn fits(of: &str, value: &Value) {
     let found = misfits(of, value);
     assert!(found.is_empty(), "{found:#?}\nin {value:#}");
@@ -120,12 +190,37 @@ pub fn fits(of: &str, value: &Value) {
 
 /// Fails unless the body is a page of things of the type.
 pub fn fits_page(of: &str, body: &Value) {
-    let known = ["@odata.context", "@odata.count", "@odata.nextLink", "@odata.deltaLink", "value"];
-    for name in body.as_object().expect("a page is an object").keys() {
-        assert!(known.contains(&name.as_str()), "{name} on a page");
+    fits_wrapped(&format!("Collection({of})"), body);
+}
+
+/// Fails unless the body holds a value of the type, which may be a collection, and nothing but annotations beside it.
+pub fn fits_wrapped(of: &str, body: &Value) {
+    let fields = body.as_object().unwrap_or_else(|| panic!("not an object: {body}"));
+    let mut found = Vec::new();
+    for (name, value) in fields {
+        match name.as_str() {
+            "value" => check(of, value, "value", &mut found),
+            name if name.starts_with('@') => annotation(name, value, name, &mut found),
+            name => found.push(format!("{name}: unknown: {value}")),
+        }
     }
-    for item in body["value"].as_array().unwrap_or_else(|| panic!("a page has a value: {body}")) {
-        fits(of, item);
+    assert!(fields.contains_key("value") && found.is_empty(), "{found:#?}\nin {body:#}");
+}
+
+/// What OData says of a value beside its properties: its JSON format, 4.01, section 4.6.
+fn annotation(name: &str, value: &Value, path: &str, found: &mut Vec<String>) {
+    let fits = match name {
+        "@odata.context" | "@odata.nextLink" | "@odata.deltaLink" | "@odata.id" => {
+            value.as_str().is_some_and(|text| !text.is_empty())
+        }
+        "@odata.etag" => value.as_str().is_some_and(|tag| tag.starts_with("W/\"") && tag.ends_with('"')),
+        "@odata.type" => value.as_str().is_some_and(|of| of.starts_with('#')),
+        "@odata.count" => value.is_u64(),
+        "@removed" => *value == json!({"reason": "deleted"}) || *value == json!({"reason": "changed"}),
+        _ => false,
+    };
+    if !fits {
+        found.push(format!("{path}: no such annotation: {value}"));
     }
 }
 
@@ -140,8 +235,8 @@ fn check(of: &str, value: &Value, path: &str, found: &mut Vec<String>) {
     }
     let text = value.as_str();
     let fits = match of {
-        "Edm.String" | "Edm.Guid" if of == "Edm.String" => text.is_some(),
-        "Edm.Guid" => text.is_some_and(|text| text.len() == 36 && text.split('-').count() == 5),
+        "Edm.String" => text.is_some(),
+        "Edm.Guid" => text.is_some_and(is_guid),
         "Edm.Boolean" => value.is_boolean(),
         "Edm.Int32" => value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
         "Edm.Double" => value.is_number(),
@@ -155,10 +250,22 @@ fn check(of: &str, value: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
+fn is_guid(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn check_named(of: &str, value: &Value, path: &str, found: &mut Vec<String>) {
-    // A value may say that it is more than what was asked for.
+    // A value may say that it is more than what was asked for. What notifications are about is named in other letters.
     let said = value["@odata.type"].as_str().map(|name| bare(name.trim_start_matches('#')));
-    let of = said.as_deref().filter(|said| TYPES.contains_key(*said)).unwrap_or(of);
+    let said = said.as_deref().filter(|_| of != "resourceData");
+    if let Some(said) = said
+        && !is_a(said, of)
+    {
+        found.push(format!("{path}: a {said}, not a {of}"));
+    }
+    let of = said.filter(|said| is_a(said, of)).unwrap_or(of);
     match TYPES.get(of) {
         Some(Type::Enumeration(members)) => {
             if !value.as_str().is_some_and(|one| members.iter().any(|member| member == one)) {
@@ -169,9 +276,10 @@ fn check_named(of: &str, value: &Value, path: &str, found: &mut Vec<String>) {
             let Some(fields) = value.as_object() else {
                 return found.push(format!("{path}: not an object: {value}"));
             };
-            for (name, inner) in fields.iter().filter(|(name, _)| !name.starts_with('@')) {
+            for (name, inner) in fields {
                 let path = format!("{path}.{name}");
                 match property(of, name) {
+                    _ if name.starts_with('@') => annotation(name, inner, &path, found),
                     None if *open => {}
                     None => found.push(format!("{path}: unknown: {inner}")),
                     // Collections are never null; nor are what a navigation leads to.
@@ -212,7 +320,10 @@ fn what_does_not_fit_is_found() {
         "createdDateTime": "2027-03-02T17:00:00",
         "seriesMasterId": null,
         "colour": "red",
+        "@odata.colour": "red",
+        "calendar": {"@odata.type": "#microsoft.graph.event"},
+        "@removed": {"reason": "lost"},
     });
     let found = misfits("event", &odd);
-    assert_eq!(found.len(), 9, "{found:#?}");
+    assert_eq!(found.len(), 13, "{found:#?}");
 }

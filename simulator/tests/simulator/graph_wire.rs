@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::graph_support::{EVA, LEO, code};
-use crate::support::{Sim, reply};
+use crate::support::Sim;
 
 #[tokio::test]
 async fn names_count_in_any_letters_and_forms() {
@@ -40,8 +40,8 @@ async fn names_count_in_any_letters_and_forms() {
         let reply = sim.graph_get(&path).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.body);
     }
-    let version = sim.http.get(sim.url("/V1.0/me")).bearer_auth(&sim.token).send().await.unwrap();
-    assert_eq!(version.status(), 200);
+    let version = sim.graph_get(&sim.url("/V1.0/me")).await;
+    assert_eq!(version.status, 200);
     assert_eq!(
         sim.graph_get(&format!("/users/{LEO}/calendars")).await.status / 100,
         4,
@@ -52,8 +52,7 @@ async fn names_count_in_any_letters_and_forms() {
 #[tokio::test]
 async fn answers_can_be_found_again() {
     let sim = Sim::graph().await;
-    let named = sim.asking(Method::GET, "/me").header("client-request-id", "mine").send().await.unwrap();
-    let named = reply(named).await;
+    let named = sim.asking(Method::GET, "/me").header("client-request-id", "mine").send().await;
     assert_eq!(named.headers["client-request-id"], "mine");
     assert_eq!(named.headers["request-id"].len(), 36);
     let lost = sim.graph_get("/me/nowhere?client-request-id=asked").await;
@@ -64,8 +63,8 @@ async fn answers_can_be_found_again() {
         ("", "Access token is empty."),
         ("nonsense", "CompactToken parsing failed with error code: 80049217"),
     ] {
-        let asked = sim.http.get(sim.url("/v1.0/me")).header("authorization", format!("Bearer {token}"));
-        let refused = reply(asked.send().await.unwrap()).await;
+        let asked = sim.unsigned(Method::GET, "/me").header("authorization", &format!("Bearer {token}"));
+        let refused = asked.send().await;
         assert_eq!((refused.status, code(&refused)), (401, "InvalidAuthenticationToken"));
         assert_eq!(refused.body["error"]["message"], message);
     }
@@ -93,8 +92,8 @@ async fn the_profile_says_who_one_is() {
     let other = sim.graph_get(&format!("/users/{LEO}")).await;
     assert_eq!((other.status, code(&other)), (403, "Authorization_RequestDenied"));
     let leo = sim.token_of(LEO).await;
-    let me = sim.http.get(sim.url("/v1.0/me")).bearer_auth(leo).send().await.unwrap();
-    assert_eq!(reply(me).await.body["id"].as_str().unwrap().len(), 16, "a personal account's id");
+    let me = sim.graph_get_as(&leo, "/me").await;
+    assert_eq!(me.body["id"].as_str().unwrap().len(), 16, "a personal account's id");
     sim.control("accounts/change", json!({"account": EVA, "without_mail": true})).await;
     assert_eq!(sim.graph_get("/me").await.body["mail"], json!(null));
 }
@@ -117,12 +116,10 @@ async fn a_mailbox_has_settings_or_there_is_none() {
     let none = json!({"platform": "outlook", "email": "nomail@contoso.test", "without_mailbox": true});
     let token = sim.control("accounts", none).await["access_token"].as_str().unwrap().to_owned();
     for path in ["/me/calendars", "/me/events", "/me/mailboxSettings"] {
-        let asked = sim.http.get(sim.url(&format!("/v1.0{path}"))).bearer_auth(&token).send().await.unwrap();
-        let refused = reply(asked).await;
+        let refused = sim.graph_get_as(&token, path).await;
         assert_eq!((refused.status, code(&refused)), (404, "MailboxNotEnabledForRESTAPI"), "{path}");
     }
-    let me = sim.http.get(sim.url("/v1.0/me")).bearer_auth(&token).send().await.unwrap();
-    assert_eq!(me.status(), 200);
+    assert_eq!(sim.graph_get_as(&token, "/me").await.status, 200);
 }
 
 #[tokio::test]
@@ -162,7 +159,7 @@ async fn faults_speak_as_graph_does() {
         "start": {"dateTime": "2027-03-20T10:00:00", "timeZone": "UTC"},
         "end": {"dateTime": "2027-03-20T11:00:00", "timeZone": "UTC"},
     });
-    let sent = sim.asking(Method::POST, "/me/events").json(&event).send().await;
+    let sent = sim.asking(Method::POST, "/me/events").json(&event).try_send().await;
     assert!(sent.is_err(), "the answer is lost");
     let events = sim.graph_get("/me/events").await.body;
     assert_eq!(events["value"].as_array().unwrap().len(), 1, "what was asked for is done");

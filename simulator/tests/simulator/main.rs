@@ -11,6 +11,7 @@ mod events;
 mod faults;
 mod free_busy;
 mod graph_batch;
+mod graph_bodies;
 mod graph_control;
 mod graph_delta;
 mod graph_delta_follow;

@@ -88,10 +88,6 @@ fn schedule(mailbox: &Mailbox, address: &str, window: Window, minutes: i64, show
                 "status": item.field("showAs"),
                 "subject": if private { Value::Null } else { item.field("subject").clone() },
                 "location": item.field("location")["displayName"],
-                "isMeeting": item.field("attendees").as_array().is_some_and(|guests| !guests.is_empty()),
-                "isRecurring": item.day.is_some(),
-                "isException": item.exception.is_some(),
-                "isReminderSet": item.field("isReminderOn"),
                 "start": shown.show(&item.start(), item.all_day()),
                 "end": shown.show(&item.end(), item.all_day()),
             })

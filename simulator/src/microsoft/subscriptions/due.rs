@@ -160,12 +160,14 @@ fn calendar_of(subscription: &Subscription) -> Option<String> {
     }
 }
 
+const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
+
 fn common(subscription: &Subscription, account: &Account) -> Value {
     let mut body = json!({
         "subscriptionId": subscription.id,
         "subscriptionExpirationDateTime": subscription.expires.to_rfc3339(),
-        // Personal accounts have none that a client would know.
-        "tenantId": if account.personal { "" } else { account.tenant.as_str() },
+        // Personal accounts have none that a client would know, yet it is never null.
+        "tenantId": if account.personal { NO_TENANT } else { account.tenant.as_str() },
     });
     if let Some(state) = &subscription.client_state {
         body["clientState"] = state.as_str().into();
