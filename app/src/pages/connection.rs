@@ -195,13 +195,13 @@ async fn confirm(here: Here, id: Option<String>) -> Result<Screen, PageError> {
     let receives = connection.calendars.iter().any(|calendar| calendar.receives);
     let kept = receives.then(|| {
         view! {
-            <fieldset class="field">
+            <fieldset class="choices">
                 <legend>{text!(lang, disconnect.events)}</legend>
-                <label class="pick">
+                <label class="choice">
                     <input type="radio" name="keep_events" value="false" checked/>
                     <span>{text!(lang, disconnect.events_remove)}</span>
                 </label>
-                <label class="pick">
+                <label class="choice">
                     <input type="radio" name="keep_events" value="true"/>
                     <span>{text!(lang, disconnect.events_keep)}</span>
                 </label>
