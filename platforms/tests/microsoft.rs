@@ -199,8 +199,25 @@ async fn a_later_round_tells_what_changed() {
 }
 
 #[tokio::test]
+async fn an_event_that_was_dragged_away_and_back_still_blocks() {
+    let world = World::start(json!({"calendars": [{"name": "Club"}]})).await;
+    let lunch = world.made(hour("Lunch", "2026-01-12T12:00:00", "2026-01-12T13:00:00")).await;
+    let before = world.pull(None).await.unwrap();
+    world.edit(json!({"do": "drag_to_calendar", "event": lunch, "to": "Club"})).await;
+    let moved = world.pull(Some(&before.cursor)).await.unwrap();
+    assert_eq!(moved.changes[&lunch], Change::Gone { id: lunch.clone() });
+    world.edit(json!({"do": "drag_to_calendar", "event": lunch, "to": "primary"})).await;
+    let back = world.pull(Some(&moved.cursor)).await.unwrap();
+    // With immutable ids only its leaving is told (reference sheet 6.2), whenever it comes back.
+    world.edit(json!({"do": "drag_to_calendar", "event": lunch, "to": "Club"})).await;
+    world.edit(json!({"do": "drag_to_calendar", "event": lunch, "to": "primary"})).await;
+    let there = world.pull(Some(&back.cursor)).await.unwrap();
+    assert_eq!(there.titles(), ["Lunch"]);
+}
+
+#[tokio::test]
 async fn a_series_is_read_again_as_a_whole() {
-    for masters in ["inside", "never", "always"] {
+    for masters in ["inside", "never", "always", "removed"] {
         let world = World::start(json!({})).await;
         world.switch(json!({"delta_masters": masters})).await;
         let yoga = world.made(daily("Yoga", 5)).await;

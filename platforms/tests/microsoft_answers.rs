@@ -208,6 +208,35 @@ async fn what_a_delta_touched_is_read_four_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_series_that_is_said_to_be_removed_is_there_while_its_occurrences_are() {
+    let server = server().await;
+    let removed = |id: &str| json!({"id": id, "@removed": {"reason": "deleted"}});
+    let (cursor, delta) = server.begun(json!([removed("m"), removed("a"), removed("b")])).await;
+    let of_m = |id: &str, kind: &str, series: Value| {
+        let mut event = event(id);
+        event["type"] = json!(kind);
+        event["seriesMasterId"] = series;
+        event
+    };
+    server.says([
+        delta,
+        // By their names: `a` and `b` first.
+        batch([
+            refused(404, "ErrorItemNotFound"),
+            (200, event("b")),
+            (200, of_m("m", "seriesMaster", json!(null))),
+        ]),
+        page(json!([of_m("m1", "occurrence", json!("m"))])),
+    ]);
+    let (ids, whole, _) = server.pull(Some(&cursor)).await.unwrap();
+    assert_eq!((ids, whole), (vec!["a".to_owned(), "b".to_owned(), "m1".to_owned()], vec!["m".to_owned()]));
+    // Whether the calendar is there is another question.
+    let (cursor, delta) = server.begun(json!([removed("a")])).await;
+    server.says([delta, refused(404, "ErrorFolderNotFound")]);
+    assert!(matches!(server.pull(Some(&cursor)).await, Err(PlatformError::NotFound)));
+}
+
+#[tokio::test]
 async fn one_that_is_to_be_asked_again_fails_its_page() {
     let server = server().await;
     let (cursor, delta) = server.begun(json!([event("a"), event("b")])).await;

@@ -12,11 +12,11 @@ use super::parse::{self, FIELDS, Kind, expanded, kind};
 use super::{AT_ONCE, Microsoft};
 use crate::call::{json, nonsense};
 use crate::http::Answer;
-use chrono::SecondsFormat;
+use chrono::{NaiveDate, NaiveTime, SecondsFormat, TimeDelta};
 use secrecy::SecretString;
 use serde_json::Value;
 use simone_booking::Interval;
-use simone_sync::event::{Change, Shape};
+use simone_sync::event::{Change, Shape, Span};
 use simone_sync::platform::{ChangesPage, PageEnd, PlatformError, Position};
 use state::{Cursor, Page, Read, Step, Touched, View, is_master, written};
 use std::collections::{BTreeSet, VecDeque};
@@ -186,7 +186,7 @@ impl Microsoft {
         let (mut changes, mut whole) = (Vec::new(), Vec::new());
         let mut failed: Option<PlatformError> = None;
         for (read, answer) in now.into_iter().zip(answers) {
-            match answer.and_then(|answer| found(&read, &answer)) {
+            match answer.and_then(|answer| found(&read, &answer, window)) {
                 Ok(found) => {
                     changes.extend(found.changes);
                     whole.extend(found.whole);
@@ -217,7 +217,9 @@ impl Microsoft {
 
     fn ask_again(&self, calendar: &str, window: Interval, read: &Read) -> Result<Ask, PlatformError> {
         match read {
-            Read::Single(id) | Read::Former(id) => Ok(Ask::get(self.event_url(calendar, id)?)),
+            Read::Single(id) | Read::Former(id) | Read::Removed(id) => {
+                Ok(Ask::get(self.event_url(calendar, id)?))
+            }
             Read::Series(_, Some(link)) => Ok(Ask::get(self.link(link)?)),
             Read::Series(id, None) => Ok(Ask::get(self.instances_url(calendar, id, window)?)),
         }
@@ -280,9 +282,11 @@ struct Found {
     next: Option<Read>,
 }
 
-fn found(read: &Read, answer: &Answer) -> Result<Found, PlatformError> {
+fn found(read: &Read, answer: &Answer, window: Interval) -> Result<Found, PlatformError> {
     match read {
-        Read::Single(id) | Read::Series(id, _) | Read::Former(id) if is_item_missing(answer) => {
+        Read::Single(id) | Read::Series(id, _) | Read::Former(id) | Read::Removed(id)
+            if is_item_missing(answer) =>
+        {
             Ok(Found { changes: vec![Change::Gone { id: id.clone() }], ..Found::default() })
         }
         Read::Series(id, None) if answer.status == 400 => match classify(answer, Asked::Anew) {
@@ -302,7 +306,7 @@ fn found(read: &Read, answer: &Answer) -> Result<Found, PlatformError> {
                 None => Found { changes, whole: Some(id.clone()), next: None },
             })
         }
-        Read::Single(id) | Read::Former(id) => {
+        Read::Single(id) | Read::Former(id) | Read::Removed(id) => {
             if answer.status != 200 {
                 return Err(classify(answer, Asked::Anew));
             }
@@ -316,10 +320,32 @@ fn found(read: &Read, answer: &Answer) -> Result<Found, PlatformError> {
                 return Ok(Found { next: Some(Read::Series(id.clone(), None)), ..Found::default() });
             }
             let change = parse::change(&Value::Object(item)).filter(|change| change.id() == id);
-            let change = change.ok_or_else(|| nonsense("the answer is not the event that was asked for"))?;
+            let mut change =
+                change.ok_or_else(|| nonsense("the answer is not the event that was asked for"))?;
+            if let (Read::Removed(id), Change::Present(event)) = (read, &change)
+                && !reaches_into(&event.shape, window)
+            {
+                change = Change::Gone { id: id.clone() };
+            }
             Ok(Found { changes: vec![change], whole: former.then(|| id.clone()), next: None })
         }
     }
+}
+
+/// Whether an event stands in the window, as far as it is told; days are taken for those of whatever zone.
+fn reaches_into(shape: &Shape, window: Interval) -> bool {
+    let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
+    let (start, end) = match shape {
+        Shape::Single { span: Span::Timed { start, end } }
+        | Shape::Exception { span: Some(Span::Timed { start, end }), .. } => (*start, *end),
+        Shape::Single { span: Span::AllDay { start, end } }
+        | Shape::Exception { span: Some(Span::AllDay { start, end }), .. } => {
+            (midnight(*start) - TimeDelta::days(1), midnight(*end) + TimeDelta::days(1))
+        }
+        Shape::Exception { span: None, .. } => return false,
+        Shape::Master { .. } => return true,
+    };
+    start < window.end && end > window.start
 }
 
 /// The events of a list; masters are none (trap 7).

@@ -91,6 +91,8 @@ pub(super) enum Read {
     Series(String, Option<String>),
     /// It was a series, and its occurrences cannot be listed: it may be a single event now.
     Former(String),
+    /// It is said to be removed, which is said of whatever stands outside the window, too (6.2).
+    Removed(String),
 }
 
 /// What a delta names: ids, since its items are sparse, and never bring our marker (6.2; traps 7 and 13).
@@ -131,25 +133,28 @@ impl Touched {
         }
     }
 
-    /// What is gone at once, and what comes next; `None`: nothing has to be read again.
+    /// What is gone unless the next step brings it, and that step; `None`: nothing has to be read again.
     ///
-    /// A master that is said to be removed may only stand outside the window (6.2), where its first occurrence was: if
-    /// anything else of its series comes, its occurrences tell.
+    /// That something is said to be removed does not prove that it is gone (6.2): a master may only stand outside the
+    /// window, where its first occurrence was, and an event that was moved away and back is not told of again. If anything
+    /// else of a series comes, its occurrences tell; what is removed and nothing else is read again.
     pub fn settle(self, delta: &str) -> (Vec<Change>, Option<Step>) {
-        let Self { removed, mut singles, series } = self;
-        singles.retain(|id| !series.contains(id));
-        let gone =
-            removed.into_iter().filter(|id| !series.contains(id)).map(|id| Change::Gone { id }).collect();
-        if series.is_empty() && singles.is_empty() {
-            return (gone, None);
+        let Self { mut removed, mut singles, series } = self;
+        for ids in [&mut removed, &mut singles] {
+            ids.retain(|id| !series.contains(id));
+        }
+        if series.is_empty() && singles.is_empty() && removed.is_empty() {
+            return (Vec::new(), None);
         }
         let delta = delta.to_owned();
-        if series.len() > MOST_SERIES || singles.len() > MOST_SINGLES {
+        if series.len() > MOST_SERIES || singles.len() + removed.len() > MOST_SINGLES {
+            let gone = removed.into_iter().map(|id| Change::Gone { id }).collect();
             return (gone, Some(Step::View(View::of(delta, Some(series)))));
         }
-        let reads =
-            series.into_iter().map(|id| Read::Series(id, None)).chain(singles.into_iter().map(Read::Single));
-        (gone, Some(Step::Reread { delta, reads: reads.collect() }))
+        let series = series.into_iter().map(|id| Read::Series(id, None));
+        let reads = series.chain(singles.into_iter().map(Read::Single));
+        let reads = reads.chain(removed.into_iter().map(Read::Removed)).collect();
+        (Vec::new(), Some(Step::Reread { delta, reads }))
     }
 }
 

@@ -18,6 +18,12 @@ fn missing(code: &str) -> Answer {
     answer(404, json!({"error": {"code": code, "message": "x"}}))
 }
 
+fn found(read: &Read, answer: &Answer) -> Result<Found, PlatformError> {
+    let window =
+        Interval::new("2026-01-07T09:00:00Z".parse().unwrap(), "2026-04-25T09:00:00Z".parse().unwrap());
+    super::found(read, answer, window)
+}
+
 fn ids(changes: &[Change]) -> Vec<&str> {
     changes.iter().map(Change::id).collect()
 }
@@ -40,9 +46,8 @@ fn a_series_is_whole_once_its_last_page_is_read() {
 
 #[test]
 fn what_is_not_there_is_gone_unless_its_calendar_is_not() {
-    for read in
-        [Read::Single("a".to_owned()), Read::Series("a".to_owned(), None), Read::Former("a".to_owned())]
-    {
+    let a = || "a".to_owned();
+    for read in [Read::Single(a()), Read::Series(a(), None), Read::Former(a()), Read::Removed(a())] {
         let gone = found(&read, &missing("ErrorItemNotFound")).unwrap();
         assert_eq!(gone.changes, [Change::Gone { id: "a".to_owned() }]);
         assert!(gone.whole.is_none() && gone.next.is_none());
@@ -81,4 +86,35 @@ fn lists_hold_occurrences_and_never_masters() {
     assert!(matches!(&of_m[1], Change::Unreadable { id } if id == "s"));
     let whole: Vec<_> = changes(&items).iter().filter_map(series_of).map(str::to_owned).collect();
     assert_eq!(whole, ["m"]);
+}
+
+#[test]
+fn what_is_said_to_be_removed_stays_if_it_stands_in_the_window() {
+    let removed = Read::Removed("a".to_owned());
+    let read = |fields: Value| found(&removed, &answer(200, item(fields))).unwrap();
+    let at = |at: &str| json!({"dateTime": format!("{at}:00.0000000"), "timeZone": "UTC"});
+    let days = |start: &str, end: &str| {
+        let (start, end) = (at(&format!("{start}T00:00")), at(&format!("{end}T00:00")));
+        json!({"isAllDay": true, "start": start, "end": end})
+    };
+    for inside in [
+        json!({}),
+        json!({"start": at("2026-01-07T08:00"), "end": at("2026-01-07T09:01")}),
+        json!({"type": "exception", "seriesMasterId": "m", "originalStart": "2026-02-10T09:00:00Z"}),
+        days("2026-01-06", "2026-01-07"),
+    ] {
+        let stays = read(inside.clone());
+        assert!(matches!(&stays.changes[..], [Change::Present(_)]), "{inside} {:?}", stays.changes);
+    }
+    for outside in [
+        json!({"start": at("2026-01-07T08:00"), "end": at("2026-01-07T09:00")}),
+        json!({"start": at("2027-01-10T09:00"), "end": at("2027-01-10T10:00")}),
+        days("2026-01-03", "2026-01-05"),
+    ] {
+        assert_eq!(read(outside.clone()).changes, [Change::Gone { id: "a".to_owned() }], "{outside}");
+    }
+    // Where the first occurrence stands says nothing of the others.
+    let master =
+        read(json!({"type": "seriesMaster", "start": at("2020-01-10T09:00"), "end": at("2020-01-10T10:00")}));
+    assert!(master.changes.is_empty() && master.next == Some(Read::Series("a".to_owned(), None)));
 }

@@ -296,7 +296,9 @@ fn show(view: &View<'_>, calendar: &Calendar, round: &Round, unit: &Unit, value:
                 value.push(removed(&item.id(view.ids)));
             }
         }
-        if occurrences.is_empty() {
+        let begins_outside =
+            matches!(view.switches.delta_masters, Masters::Removed) && master.starts() < round.from;
+        if occurrences.is_empty() || begins_outside {
             value.push(removed(&master.id(view.ids)));
         }
     }
@@ -305,7 +307,7 @@ fn show(view: &View<'_>, calendar: &Calendar, round: &Round, unit: &Unit, value:
     }
     let with_master = match view.switches.delta_masters {
         Masters::Always => true,
-        Masters::Inside => master.starts() >= round.from,
+        Masters::Inside | Masters::Removed => master.starts() >= round.from,
         Masters::Never => false,
     };
     if with_master {

@@ -72,6 +72,8 @@ pub(crate) enum Masters {
     /// Those that begin within the window.
     Inside,
     Never,
+    /// Those that begin before it are told as removed, as a change of what lies outside is.
+    Removed,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
