@@ -202,7 +202,8 @@ pub struct Position<'a> {
 #[derive(Clone, Debug)]
 pub enum Call {
     /// Read the event that was created under this name: by its id where it is known, else by the name itself. A deleted
-    /// one is [`Change::Gone`]; [`PlatformError::NotFound`]: there never was one, or the calendar is not there.
+    /// one is [`Change::Gone`]; [`PlatformError::NotFound`]: there never was one, or, where the
+    /// platform does not tell the two apart, the calendar is not there.
     Read { calendar: String, name: String, event_id: Option<String> },
     /// Create an event under the marker's name, without attendees and without a notice to anyone.
     /// [`PlatformError::Exists`]: something stands, or stood, under that name.
@@ -396,6 +397,9 @@ pub enum PlatformError {
     /// What the request names is not there, or not visible any more.
     #[error("not found on the platform")]
     NotFound,
+    /// The calendar is not there, or not visible any more. Of the events in it that says nothing.
+    #[error("the calendar is not found on the platform")]
+    CalendarNotFound,
     /// The provider may not do this with this calendar.
     #[error("the platform forbids it ({code})")]
     Forbidden { code: String },

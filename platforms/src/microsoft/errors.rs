@@ -110,6 +110,16 @@ pub(super) fn is_item_missing(answer: &Answer) -> bool {
             .is_some_and(|codes| codes.iter().any(|code| code.eq_ignore_ascii_case("ErrorItemNotFound")))
 }
 
+/// Whether what is wrong is the item, whatever it is, and neither the mailbox nor the calendar.
+pub(super) fn is_item_refused(answer: &Answer) -> bool {
+    match classify(answer, Asked::Anew) {
+        PlatformError::Refused { status, .. } => status == 400,
+        PlatformError::NotFound => codes(&answer.body)
+            .is_some_and(|codes| !codes.iter().any(|code| code.eq_ignore_ascii_case("ErrorFolderNotFound"))),
+        _ => false,
+    }
+}
+
 /// What an answer of the token endpoint other than 200 means (2.4): `error` decides, the numbers beside it are for people.
 /// Only what says so for certain is the provider's matter or the operator's; anything else proves nothing.
 pub(super) fn classify_token(answer: &Answer) -> TokenError {

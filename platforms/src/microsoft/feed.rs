@@ -7,7 +7,7 @@
 mod state;
 
 use super::api::{Ask, Collection, object, with_query};
-use super::errors::{Asked, classify, is_item_missing};
+use super::errors::{Asked, classify, is_item_missing, is_item_refused};
 use super::parse::{self, FIELDS, Kind, expanded, kind};
 use super::{AT_ONCE, Microsoft};
 use crate::call::{json, nonsense};
@@ -287,6 +287,10 @@ fn found(read: &Read, answer: &Answer, window: Interval) -> Result<Found, Platfo
         Read::Single(id) | Read::Series(id, _) | Read::Former(id) | Read::Removed(id)
             if is_item_missing(answer) =>
         {
+            Ok(Found { changes: vec![Change::Gone { id: id.clone() }], ..Found::default() })
+        }
+        // That it is removed was said already: whatever else is wrong with its id does not hold up the others.
+        Read::Removed(id) if is_item_refused(answer) => {
             Ok(Found { changes: vec![Change::Gone { id: id.clone() }], ..Found::default() })
         }
         Read::Series(id, None) if answer.status == 400 => match classify(answer, Asked::Anew) {

@@ -4,7 +4,7 @@
 
 use super::Microsoft;
 use super::api::{Ask, Collection, object, with_query};
-use super::errors::{Asked, classify};
+use super::errors::{Asked, classify, is_item_missing};
 use super::parse::{self, FIELDS, expanded, property_id};
 use crate::call::{json, nonsense};
 use crate::fields::{BOOKING, INSTALLATION, NAME, Object, SIMONE, SOURCE, merged, text};
@@ -71,7 +71,10 @@ impl Microsoft {
             }
         }
         for (place, answer) in places.into_iter().zip(self.send_all(token, &asks).await?) {
-            texts[place] = answer.and_then(|answer| Ok(Some(body_of(&object(&answer, Asked::Anew)?))));
+            texts[place] = answer.and_then(|answer| match answer.status {
+                200 => Ok(Some(body_of(&object(&answer, Asked::Anew)?))),
+                _ => Err(refusal(&answer)),
+            });
         }
         Ok(texts)
     }
@@ -111,9 +114,20 @@ impl Microsoft {
     }
 }
 
+/// What a refused call means: of an event of ours only Microsoft's word that it is not there is believed.
+fn refusal(answer: &Answer) -> PlatformError {
+    match classify(answer, Asked::Anew) {
+        PlatformError::NotFound if !is_item_missing(answer) => PlatformError::CalendarNotFound,
+        error => error,
+    }
+}
+
 /// What became of a call.
 fn done(call: &Call, answer: &Answer) -> Result<Done, PlatformError> {
-    let refused = || classify(answer, Asked::Anew);
+    let refused = || refusal(answer);
+    if matches!(call, Call::Read { .. }) && answer.status != 200 {
+        return Err(refused());
+    }
     match call {
         Call::Read { name, event_id: None, .. } => {
             let list = Collection::read(object(answer, Asked::Anew)?)?;

@@ -29,7 +29,7 @@ impl Sim {
         let named = (account, calendar.to_owned());
         if sim.faults.not_found.contains(&named) {
             cover("fault: a calendar is not found");
-            return Err(PlatformError::NotFound);
+            return Err(sim.not_there(account));
         }
         if sim.faults.forbidden.contains(&named) {
             cover("fault: a calendar is forbidden");
@@ -38,7 +38,7 @@ impl Sim {
         let found = sim.world.calendar(account, calendar).filter(|calendar| calendar.listed);
         let Some(found) = found else {
             sim.asked_for_nothing(&named);
-            return Err(PlatformError::NotFound);
+            return Err(sim.not_there(account));
         };
         if writes && !found.writable {
             cover("write: into a calendar that can only be read");
@@ -335,6 +335,14 @@ impl State {
         if self.resting.contains(named) {
             self.violations.push(format!("a calendar that is gone is asked for: {named:?}"));
         }
+    }
+
+    /// Google says the same of an event and of its calendar; Microsoft tells them apart, most of the time.
+    fn not_there(&mut self, account: usize) -> PlatformError {
+        if self.world.accounts[account].platform == Platform::Outlook && self.dice.chance(70) {
+            return PlatformError::CalendarNotFound;
+        }
+        PlatformError::NotFound
     }
 
     /// The id of an event that is to be created.

@@ -4,7 +4,6 @@ use super::performing::{Next, Task};
 use super::stop::{Stop, unavailable};
 use super::{Engine, Round};
 use crate::export::{Content, ExportKey, Operation, Written, farewell, plan};
-use crate::platform::PlatformError;
 use crate::ports::ExportInput;
 use std::collections::HashMap;
 
@@ -62,7 +61,8 @@ impl Engine {
         if failed.values().any(|code| matches!(*code, "unavailable" | "changed")) {
             return Err(Stop::Platform(unavailable("events could not be removed")));
         }
-        Ok(failed.is_empty())
+        // With a calendar that is not there any more, its events are not there either.
+        Ok(failed.values().all(|code| *code == "not_found"))
     }
 
     async fn perform_all(
@@ -106,11 +106,7 @@ impl Engine {
                         Ok(Next::Call(task)) => open.push(task),
                         Err(stop) => {
                             let Some(code) = stop.of_one_calendar() else { return Err(stop) };
-                            if let Stop::Platform(PlatformError::NotFound | PlatformError::Forbidden { .. }) =
-                                stop
-                            {
-                                round.list_doubted = true;
-                            }
+                            round.list_doubted |= stop.doubts_the_list();
                             self.fail(round, failed, key, code).await?;
                         }
                     }

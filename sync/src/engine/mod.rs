@@ -9,7 +9,7 @@ mod pulling;
 mod stop;
 
 use crate::import::Counts;
-use crate::platform::{CalendarPlatform, PlatformError, Platforms};
+use crate::platform::{CalendarPlatform, Platforms};
 use crate::ports::{Lease, Progress, RoundInput, RoundStore, Status, StoreError, StoreResult, Tokens};
 use crate::round::{Advance, Exports, Outcome};
 use crate::schedule::{CALENDARS_INTERVAL, DISCONNECT_PATIENCE, LEASE};
@@ -209,8 +209,7 @@ impl Engine {
             );
             self.store.note_calendar(&round.lease, target.calendar, Some(code)).await?;
             round.failed_calendars += 1;
-            if let Stop::Platform(PlatformError::NotFound | PlatformError::Forbidden { .. }) = stop {
-                // It may have been withdrawn: the list tells.
+            if stop.doubts_the_list() {
                 round.list_doubted = true;
                 round.unseen.push(target.external_id.clone());
             } else if round.failed_calendars == targets.len() {

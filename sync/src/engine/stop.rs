@@ -34,7 +34,7 @@ impl Stop {
     /// What a failure of one calendar says of that calendar; `None` when it concerns the whole connection.
     pub(super) fn of_one_calendar(&self) -> Option<&'static str> {
         match self {
-            Self::Platform(PlatformError::NotFound) => Some("not_found"),
+            Self::Platform(PlatformError::NotFound | PlatformError::CalendarNotFound) => Some("not_found"),
             Self::Platform(PlatformError::Forbidden { .. }) => Some("forbidden"),
             Self::Platform(PlatformError::Refused { .. }) => Some("refused"),
             Self::Platform(PlatformError::CursorExpired) => Some("cursor_expired"),
@@ -43,6 +43,16 @@ impl Stop {
             Self::Platform(PlatformError::Exists | PlatformError::Changed) => Some("changed"),
             _ => None,
         }
+    }
+
+    /// Whether the calendar may have been withdrawn: the list tells.
+    pub(super) const fn doubts_the_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Platform(
+                PlatformError::NotFound | PlatformError::CalendarNotFound | PlatformError::Forbidden { .. }
+            )
+        )
     }
 
     pub(super) fn outcome(&self) -> Outcome {

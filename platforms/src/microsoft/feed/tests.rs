@@ -113,6 +113,16 @@ fn what_is_said_to_be_removed_stays_if_it_stands_in_the_window() {
     ] {
         assert_eq!(read(outside.clone()).changes, [Change::Gone { id: "a".to_owned() }], "{outside}");
     }
+    for (status, code) in
+        [(404, "ErrorItemNotFound"), (404, "ResourceNotFound"), (400, "ErrorInvalidIdMalformed")]
+    {
+        let refused = answer(status, json!({"error": {"code": code, "message": "x"}}));
+        assert_eq!(
+            found(&removed, &refused).unwrap().changes,
+            [Change::Gone { id: "a".to_owned() }],
+            "{code}"
+        );
+    }
     // Where the first occurrence stands says nothing of the others.
     let master =
         read(json!({"type": "seriesMaster", "start": at("2020-01-10T09:00"), "end": at("2020-01-10T10:00")}));

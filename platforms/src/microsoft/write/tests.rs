@@ -103,3 +103,34 @@ fn the_earliest_that_was_created_under_a_name_is_it() {
     assert!(first_of("x", items).is_none());
     assert!(has_name("a'b").ends_with("ep/value eq 'a''b')"));
 }
+
+#[test]
+fn only_of_an_event_that_is_said_to_be_missing_is_it_believed() {
+    let missing = |code: &str| Answer {
+        status: 404,
+        retry_after: None,
+        body: json!({"error": {"code": code, "message": "x"}}).to_string().into_bytes(),
+    };
+    let (calendar, event_id) = ("c".to_owned(), "e".to_owned());
+    let read =
+        |id: Option<String>| Call::Read { calendar: calendar.clone(), name: "n".to_owned(), event_id: id };
+    let calls = [
+        read(None),
+        read(Some(event_id.clone())),
+        Call::Update {
+            calendar: calendar.clone(),
+            event_id: event_id.clone(),
+            revision: "1".to_owned(),
+            patch: Patch::default(),
+        },
+        Call::Delete { calendar: calendar.clone(), event_id, revision: None },
+    ];
+    for call in calls {
+        let gone = done(&call, &missing("ErrorItemNotFound"));
+        assert!(matches!(gone, Err(PlatformError::NotFound)), "{call:?} {gone:?}");
+        for code in ["ErrorFolderNotFound", "ResourceNotFound", ""] {
+            let unseen = done(&call, &missing(code));
+            assert!(matches!(unseen, Err(PlatformError::CalendarNotFound)), "{call:?} {code} {unseen:?}");
+        }
+    }
+}
