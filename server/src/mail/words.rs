@@ -25,6 +25,12 @@ fn permissions_pages(platform: Platform, lang: Lang) -> String {
     pages.iter().map(line).collect::<Vec<_>>().join("\n\n")
 }
 
+/// The accounts whose platform keeps a permission that is of no use any more.
+fn left_to_withdraw(accounts: &[(Platform, String)]) -> impl Iterator<Item = (Platform, &str)> {
+    let kept = accounts.iter().filter(|(platform, _)| face(*platform).left_to_withdraw);
+    kept.map(|(platform, account)| (*platform, account.as_str()))
+}
+
 /// Puts an e-mail into words, in its reader's language.
 pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
     let name = &email.name;
@@ -142,7 +148,7 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 ),
             )
         }
-        (EmailKind::Erased { abandoned }, Locale::Fr) => {
+        (EmailKind::Erased { abandoned, disconnected }, Locale::Fr) => {
             let mut text = "Votre compte est effacé : votre profil, vos choix, ce que Simone avait lu de vos événements. \
                             Vos calendriers eux-mêmes n’ont pas changé. Ceci est le dernier message de Simone."
                 .to_owned();
@@ -153,9 +159,16 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                     permissions_pages(*platform, Lang::fr)
                 );
             }
+            for (platform, account) in left_to_withdraw(disconnected) {
+                text += &format!(
+                    "\n\nPour {account}, Simone a oublié ses clés, mais le service garde l’autorisation dans sa liste et vous \
+                     seul pouvez l’en retirer :\n\n{}",
+                    permissions_pages(platform, Lang::fr)
+                );
+            }
             ("Votre compte Simone est effacé".to_owned(), text)
         }
-        (EmailKind::Erased { abandoned }, Locale::En) => {
+        (EmailKind::Erased { abandoned, disconnected }, Locale::En) => {
             let mut text = "Your account is erased: your profile, your choices, what Simone had read of your events. Your \
                             calendars themselves have not changed. This is the last message from Simone."
                 .to_owned();
@@ -164,6 +177,13 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                     "\n\nFor {account} the service did not answer for 24 hours: the permission given to Simone is still \
                      listed there. It is of no use any more; to withdraw it yourself:\n\n{}",
                     permissions_pages(*platform, Lang::en)
+                );
+            }
+            for (platform, account) in left_to_withdraw(disconnected) {
+                text += &format!(
+                    "\n\nFor {account}, Simone has forgotten its keys, but the service keeps the permission in its list and \
+                     only you can withdraw it:\n\n{}",
+                    permissions_pages(platform, Lang::en)
                 );
             }
             ("Your Simone account is erased".to_owned(), text)
