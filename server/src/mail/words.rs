@@ -71,18 +71,18 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
         (EmailKind::DisconnectAbandoned { platform, account }, Locale::Fr) => (
             format!("{} : une autorisation reste à retirer", platform_name(*platform)),
             format!(
-                "Vous avez déconnecté {account}. Simone a effacé ses accès et vos événements, mais le service n’a \
-                 pas répondu pendant 24 heures : l’autorisation y figure encore. Elle ne sert plus à rien ; pour \
-                 la retirer vous-même :\n\n{}",
+                "Vous avez déconnecté {account}. Simone a effacé ses accès et ce qu’elle avait lu de vos événements, mais \
+                 le service n’a pas répondu pendant 24 heures : des rendez-vous de Simone peuvent y être restés, et \
+                 l’autorisation y figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
                 permissions_pages(*platform, Lang::fr)
             ),
         ),
         (EmailKind::DisconnectAbandoned { platform, account }, Locale::En) => (
             format!("{}: a permission is left to withdraw", platform_name(*platform)),
             format!(
-                "You disconnected {account}. Simone has erased its access and your events, but the service did not \
-                 answer for 24 hours: the permission is still listed there. It is of no use any more; to withdraw \
-                 it yourself:\n\n{}",
+                "You disconnected {account}. Simone has erased its access and what it had read of your events, but the \
+                 service did not answer for 24 hours: appointments of Simone may have stayed there, and the \
+                 permission is still listed. It is of no use any more; to withdraw it yourself:\n\n{}",
                 permissions_pages(*platform, Lang::en)
             ),
         ),
@@ -154,8 +154,9 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 .to_owned();
             for (platform, account) in abandoned {
                 text += &format!(
-                    "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : l’autorisation donnée à Simone y \
-                     figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
+                    "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : des rendez-vous de Simone peuvent y \
+                     être restés, et l’autorisation y figure encore. Elle ne sert plus à rien ; pour la retirer \
+                     vous-même :\n\n{}",
                     permissions_pages(*platform, Lang::fr)
                 );
             }
@@ -174,8 +175,9 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 .to_owned();
             for (platform, account) in abandoned {
                 text += &format!(
-                    "\n\nFor {account} the service did not answer for 24 hours: the permission given to Simone is still \
-                     listed there. It is of no use any more; to withdraw it yourself:\n\n{}",
+                    "\n\nFor {account} the service did not answer for 24 hours: appointments of Simone may have stayed \
+                     there, and the permission given to Simone is still listed. It is of no use any more; to withdraw it \
+                     yourself:\n\n{}",
                     permissions_pages(*platform, Lang::en)
                 );
             }

@@ -86,6 +86,7 @@ async fn given_up_after_a_day() {
         .await;
         let notices = stage.browser.open("/notifications").await;
         notices.says(&format!("{} n’a pas pu être prévenu de votre déconnexion", stage.side.name()));
+        notices.says("Des rendez-vous de Simone peuvent être restés dans ");
         let pages = stage.side.permissions();
         for page in pages {
             assert!(notices.html.contains(page), "{page} is not on {}", notices.describe());
