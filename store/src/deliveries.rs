@@ -64,6 +64,9 @@ pub enum EmailKind {
     Erased {
         /// The accounts whose platform could not be reached to end the grant.
         abandoned: Vec<(Platform, String)>,
+        /// The other accounts that were disconnected with it: not every platform lets a program end its grant.
+        #[serde(default)]
+        disconnected: Vec<(Platform, String)>,
     },
     /// What became of a booking, to its client or its provider.
     Booking(Box<BookingMail>),

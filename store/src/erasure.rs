@@ -164,18 +164,26 @@ impl Database {
                 sqlx::query_as(sql).bind(provider.0).fetch_optional(&mut *conn).await?;
             // Another process was faster.
             let Some((to, name, locale)) = person else { return Ok(false) };
-            let abandoned: Vec<(String, String)> = sqlx::query_as(
-                "SELECT c.platform, c.account_email FROM calendar_connections c WHERE c.provider_id = $1 AND EXISTS (
-                    SELECT 1 FROM notices n WHERE n.connection_id = c.id AND n.kind = 'disconnect_abandoned')
-                 ORDER BY c.created_at, c.id",
+            // Of those that they disconnected before, the pages have told.
+            let accounts: Vec<(String, String, bool)> = sqlx::query_as(
+                "SELECT platform, account_email, abandoned FROM (
+                    SELECT c.platform, c.account_email, c.created_at, c.id,
+                           c.disconnect_requested_at >= p.erasure_requested_at AS with_it, EXISTS (
+                        SELECT 1 FROM notices n WHERE n.connection_id = c.id AND n.kind = 'disconnect_abandoned'
+                           ) AS abandoned
+                    FROM calendar_connections c JOIN providers p ON p.id = c.provider_id WHERE p.id = $1) AS x
+                 WHERE abandoned OR with_it ORDER BY created_at, id",
             )
             .bind(provider.0)
             .fetch_all(&mut *conn)
             .await?;
-            let abandoned = abandoned
-                .into_iter()
-                .filter_map(|(platform, account)| Some((platform.parse().ok()?, account)));
-            let kind = EmailKind::Erased { abandoned: abandoned.collect() };
+            let (mut abandoned, mut disconnected) = (Vec::new(), Vec::new());
+            for (platform, account, is_abandoned) in accounts {
+                let Ok(platform) = platform.parse() else { continue };
+                let told = if is_abandoned { &mut abandoned } else { &mut disconnected };
+                told.push((platform, account));
+            }
+            let kind = EmailKind::Erased { abandoned, disconnected };
             let email = Email { to, name, locale: locale.parse().unwrap_or_default(), kind };
             let cause = format!("erased:{provider}");
             // Nobody's: it is to outlive the provider whom it is for.

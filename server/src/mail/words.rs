@@ -25,6 +25,12 @@ fn permissions_pages(platform: Platform, lang: Lang) -> String {
     pages.iter().map(line).collect::<Vec<_>>().join("\n\n")
 }
 
+/// The accounts whose platform keeps a permission that is of no use any more.
+fn left_to_withdraw(accounts: &[(Platform, String)]) -> impl Iterator<Item = (Platform, &str)> {
+    let kept = accounts.iter().filter(|(platform, _)| face(*platform).left_to_withdraw);
+    kept.map(|(platform, account)| (*platform, account.as_str()))
+}
+
 /// Puts an e-mail into words, in its reader's language.
 pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
     let name = &email.name;
@@ -65,18 +71,18 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
         (EmailKind::DisconnectAbandoned { platform, account }, Locale::Fr) => (
             format!("{} : une autorisation reste à retirer", platform_name(*platform)),
             format!(
-                "Vous avez déconnecté {account}. Simone a effacé ses accès et vos événements, mais le service n’a \
-                 pas répondu pendant 24 heures : l’autorisation y figure encore. Elle ne sert plus à rien ; pour \
-                 la retirer vous-même :\n\n{}",
+                "Vous avez déconnecté {account}. Simone a effacé ses accès et ce qu’elle avait lu de vos événements, mais \
+                 le service n’a pas répondu pendant 24 heures : des rendez-vous de Simone peuvent y être restés, et \
+                 l’autorisation y figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
                 permissions_pages(*platform, Lang::fr)
             ),
         ),
         (EmailKind::DisconnectAbandoned { platform, account }, Locale::En) => (
             format!("{}: a permission is left to withdraw", platform_name(*platform)),
             format!(
-                "You disconnected {account}. Simone has erased its access and your events, but the service did not \
-                 answer for 24 hours: the permission is still listed there. It is of no use any more; to withdraw \
-                 it yourself:\n\n{}",
+                "You disconnected {account}. Simone has erased its access and what it had read of your events, but the \
+                 service did not answer for 24 hours: appointments of Simone may have stayed there, and the \
+                 permission is still listed. It is of no use any more; to withdraw it yourself:\n\n{}",
                 permissions_pages(*platform, Lang::en)
             ),
         ),
@@ -142,28 +148,44 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
                 ),
             )
         }
-        (EmailKind::Erased { abandoned }, Locale::Fr) => {
+        (EmailKind::Erased { abandoned, disconnected }, Locale::Fr) => {
             let mut text = "Votre compte est effacé : votre profil, vos choix, ce que Simone avait lu de vos événements. \
                             Vos calendriers eux-mêmes n’ont pas changé. Ceci est le dernier message de Simone."
                 .to_owned();
             for (platform, account) in abandoned {
                 text += &format!(
-                    "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : l’autorisation donnée à Simone y \
-                     figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
+                    "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : des rendez-vous de Simone peuvent y \
+                     être restés, et l’autorisation y figure encore. Elle ne sert plus à rien ; pour la retirer \
+                     vous-même :\n\n{}",
                     permissions_pages(*platform, Lang::fr)
+                );
+            }
+            for (platform, account) in left_to_withdraw(disconnected) {
+                text += &format!(
+                    "\n\nPour {account}, Simone a oublié ses clés, mais le service garde l’autorisation dans sa liste et vous \
+                     seul pouvez l’en retirer :\n\n{}",
+                    permissions_pages(platform, Lang::fr)
                 );
             }
             ("Votre compte Simone est effacé".to_owned(), text)
         }
-        (EmailKind::Erased { abandoned }, Locale::En) => {
+        (EmailKind::Erased { abandoned, disconnected }, Locale::En) => {
             let mut text = "Your account is erased: your profile, your choices, what Simone had read of your events. Your \
                             calendars themselves have not changed. This is the last message from Simone."
                 .to_owned();
             for (platform, account) in abandoned {
                 text += &format!(
-                    "\n\nFor {account} the service did not answer for 24 hours: the permission given to Simone is still \
-                     listed there. It is of no use any more; to withdraw it yourself:\n\n{}",
+                    "\n\nFor {account} the service did not answer for 24 hours: appointments of Simone may have stayed \
+                     there, and the permission given to Simone is still listed. It is of no use any more; to withdraw it \
+                     yourself:\n\n{}",
                     permissions_pages(*platform, Lang::en)
+                );
+            }
+            for (platform, account) in left_to_withdraw(disconnected) {
+                text += &format!(
+                    "\n\nFor {account}, Simone has forgotten its keys, but the service keeps the permission in its list and \
+                     only you can withdraw it:\n\n{}",
+                    permissions_pages(platform, Lang::en)
                 );
             }
             ("Your Simone account is erased".to_owned(), text)

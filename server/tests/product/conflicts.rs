@@ -3,7 +3,7 @@
 use crate::support::api::Api;
 use crate::support::bookings::{book, open_for_booking};
 use crate::support::browser::{Consent, Page};
-use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, eventually, on_both};
+use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, eventually, on_each};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -25,17 +25,11 @@ async fn booked(stage: &mut Stage) -> (Api, String, DateTime<Utc>) {
 /// The events of ours in the calendar, once there are so many.
 async fn ours(stage: &Stage, count: usize) -> Vec<Value> {
     eventually("the calendar has our events", async || {
-        let events = stage.simulator.get(&format!("events?account={ACCOUNT}")).await;
-        let ours: Vec<Value> = events
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|event| {
-                let is_ours = event["summary"].as_str().is_some_and(|title| title.contains("Marie D."));
-                is_ours && event["status"] != "cancelled"
-            })
-            .cloned()
-            .collect();
+        let mut ours = stage.simulator.events(&format!("account={ACCOUNT}")).await;
+        ours.retain(|event| {
+            let is_ours = event["summary"].as_str().is_some_and(|title| title.contains("Marie D."));
+            is_ours && event["status"] != "cancelled"
+        });
         (ours.len() == count).then_some(ours)
     })
     .await
@@ -96,7 +90,7 @@ async fn not_a_neighbours(stage: &mut Stage, page: &Page) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_provider_changes_in_their_calendar_is_theirs_to_decide() {
-    on_both("conflicts", async |stage| {
+    on_each("conflicts", async |stage| {
         let (api, booking, start) = booked(stage).await;
         let before = mails_to_the_client(stage).await;
         stage.browser.open("/conflicts").await.says("Aucun conflit");
@@ -162,7 +156,7 @@ async fn what_the_provider_changes_in_their_calendar_is_theirs_to_decide() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overlap_is_listed_with_both_sides_and_goes_with_its_cause() {
-    on_both("overlaps", async |stage| {
+    on_each("overlaps", async |stage| {
         let (_, _, start) = booked(stage).await;
         let rfc = |at: DateTime<Utc>| at.to_rfc3339();
         let lunch = json!({

@@ -4,7 +4,7 @@ use crate::commands::{refused, said};
 use crate::support::browser::Consent;
 use crate::support::database::{Database, Kind};
 use crate::support::{
-    ACCOUNT, CAMILLE, FAMILY, Stage, a_monday, add_account, at, eventually, now, on_both, timed,
+    ACCOUNT, CAMILLE, Stage, a_monday, add_account, at, eventually, now, on_both, on_each, timed,
 };
 use chrono::{Days, TimeDelta};
 use serde_json::json;
@@ -56,15 +56,14 @@ async fn log_in(stage: &mut Stage) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn yesterdays_copy_leads_back_to_the_right_state() {
-    on_both("restore", async |stage| {
+    on_each("restore", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
         stage.settled().await;
         let (tuesday, thursday) = (a_monday() + Days::new(1), a_monday() + Days::new(3));
-        let dentist = stage.simulator.get(&format!("events?account={ACCOUNT}&calendar=primary")).await;
-        let dentist =
-            dentist.as_array().unwrap().iter().find(|it| it["summary"] == "Dentiste").unwrap()["id"].clone();
+        let events = stage.simulator.events(&format!("account={ACCOUNT}")).await;
+        let dentist = &events.iter().find(|it| it["summary"] == "Dentiste").unwrap()["id"];
         // E-mails that could not leave yet, and a lease that is held.
         let folder = stage.folder.join("mail");
         eventually("the first e-mail leaves", async || (stage.product.mails().len() == 1).then_some(()))
@@ -109,7 +108,7 @@ async fn yesterdays_copy_leads_back_to_the_right_state() {
             .simulator
             .edit(json!({"do": "move_event", "account": ACCOUNT, "event": dentist, "by_minutes": 60}))
             .await;
-        stage.simulator.post("tokens/expire", json!({"account": ACCOUNT})).await;
+        stage.simulator.expire_tokens(ACCOUNT).await;
         stage.sync(ACCOUNT).await;
         assert!(stage.day(tuesday).await.contains("Kiné"));
         assert_eq!(stage.product.stop().await, Some(0));
@@ -126,17 +125,12 @@ async fn yesterdays_copy_leads_back_to_the_right_state() {
             .then_some(())
         })
         .await;
-        let listings = stage.simulator.requests("/events").await;
+        let listings = stage.simulator.requests(stage.side.feed()).await;
         assert!(
-            listings
-                .iter()
-                .all(|request| request["query"].as_str().unwrap_or_default().contains("syncToken=")),
+            listings.iter().all(|request| stage.side.goes_on(request)),
             "from where the copy was, without listing in full: {listings:#?}"
         );
-        assert_eq!(
-            stage.database.count(&format!("calendars WHERE external_id = '{FAMILY}' AND selected")).await,
-            0
-        );
+        assert_eq!(stage.database.count("calendars WHERE name = 'Famille' AND NOT selected").await, 1);
         let agenda = stage.browser.open("/agenda").await;
         assert_eq!(agenda.url.path(), "/login", "no session lives again");
         assert_eq!(stage.product.mails().len(), 1, "nothing is sent twice");
@@ -150,7 +144,7 @@ async fn yesterdays_copy_leads_back_to_the_right_state() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_whose_access_and_cursor_have_expired() {
-    on_both("expired", async |stage| {
+    on_each("expired", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -183,7 +177,7 @@ async fn a_copy_whose_access_and_cursor_have_expired() {
         log_in(stage).await;
         let agenda = stage.browser.open("/agenda").await;
         let back = stage.browser.consent(&agenda, "Reconnecter", ACCOUNT, Consent::Allow).await;
-        stage.browser.open(back.as_str()).await.says("Google Calendar est reconnecté.");
+        stage.browser.open(back.as_str()).await.says(&format!("{} est reconnecté.", stage.side.name()));
         stage.imported().await;
         stage.settled().await;
         assert_eq!(stage.database.blocks(CAMILLE).await.len(), blocks.len() + 1);
@@ -197,7 +191,7 @@ async fn a_copy_whose_access_and_cursor_have_expired() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_moves_to_the_other_database_and_back() {
-    on_both("move", async |stage| {
+    on_each("move", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -261,12 +255,10 @@ async fn everything_moves_to_the_other_database_and_back() {
         stage.sync(ACCOUNT).await;
         assert!(stage.day(tuesday).await.contains("Kiné"));
         assert!(stage.day(a_monday() + Days::new(3)).await.contains("Dentiste"));
-        let listings = stage.simulator.requests("/events").await;
+        let listings = stage.simulator.requests(stage.side.feed()).await;
         assert!(!listings.is_empty());
         assert!(
-            listings
-                .iter()
-                .all(|request| request["query"].as_str().unwrap_or_default().contains("syncToken=")),
+            listings.iter().all(|request| stage.side.goes_on(request)),
             "without listing in full: {listings:#?}"
         );
     })

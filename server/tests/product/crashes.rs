@@ -1,12 +1,13 @@
 //! `kill -9` at any moment loses nothing and doubles nothing.
 
 use crate::support::browser::Consent;
-use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, at, eventually, now, on_both, timed};
+use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, at, eventually, now, on_each, timed};
 use chrono::{Days, NaiveDate};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use simone_booking::{Clock as _, SystemClock};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const EVENTS: u64 = 360;
@@ -14,6 +15,10 @@ const EVENTS: u64 = 360;
 /// Each event has an hour of its own, so that what is blocked says which event blocks it.
 fn place(number: u64) -> (NaiveDate, u32) {
     (a_monday() + Days::new(number % 60), 6 + u32::try_from(number / 60).unwrap())
+}
+
+fn title(number: u64) -> String {
+    format!("Rendez-vous {number}")
 }
 
 /// Kills the product within some hundred milliseconds and starts it again, as if the killed one's leases had run out.
@@ -52,25 +57,23 @@ async fn converges(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn imports_and_syncs_survive_kills() {
-    on_both("crashes", async |stage| {
+    on_each("crashes", async |stage| {
         let mut rng = StdRng::seed_from_u64(2);
         let events: Vec<Value> = (0..EVENTS)
             .map(|number| {
                 let (day, hour) = place(number);
-                let mut event = timed(&format!("Rendez-vous {number}"), day, (hour, 0), (hour, 45));
-                event["id"] = json!(format!("rendezvous{number:05}"));
-                event
+                timed(&title(number), day, (hour, 0), (hour, 45))
             })
             .collect();
-        stage
-            .simulator
-            .post("accounts", json!({"email": ACCOUNT, "zone": "Europe/Paris", "events": events}))
-            .await;
-        stage
-            .simulator
-            .fault(json!({"kind": "small_pages", "size": 40, "path": "*/events", "times": null}))
-            .await;
-        stage.simulator.fault(json!({"kind": "slow", "ms": 25, "path": "/calendar/*", "times": null})).await;
+        let account = json!({"email": ACCOUNT, "zone": "Europe/Paris", "events": events});
+        stage.simulator.add_account(account).await;
+        let standing = stage.simulator.events(&format!("account={ACCOUNT}")).await;
+        let ids: BTreeMap<&str, &Value> =
+            standing.iter().map(|event| (event["summary"].as_str().unwrap(), &event["id"])).collect();
+        let small = json!({"kind": "small_pages", "size": 40, "path": stage.side.feed_path(), "times": null});
+        stage.simulator.fault(small).await;
+        let slow = json!({"kind": "slow", "ms": 25, "path": stage.side.api_path(), "times": null});
+        stage.simulator.fault(slow).await;
 
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         for _ in 0..4 {
@@ -86,7 +89,7 @@ async fn imports_and_syncs_survive_kills() {
             for number in (wave..EVENTS).step_by(20) {
                 let (day, hour) = place(number);
                 let index = expected.iter().position(|place| *place == (day, hour)).unwrap();
-                let event = format!("rendezvous{number:05}");
+                let event = ids[title(number).as_str()];
                 if number % 2 == 0 {
                     expected.remove(index);
                     edits.push(json!({"do": "delete_event", "account": ACCOUNT, "event": event}));
@@ -97,7 +100,7 @@ async fn imports_and_syncs_survive_kills() {
                     );
                 }
             }
-            stage.simulator.post("edits", edits.into()).await;
+            stage.simulator.edits(edits).await;
             if wave == 1 {
                 stage.simulator.post("sync-tokens/expire", json!({"account": ACCOUNT})).await;
             }
@@ -114,7 +117,7 @@ async fn imports_and_syncs_survive_kills() {
             converges(stage, expected.iter().copied().map(block).collect()).await;
         }
         assert_eq!(stage.database.count("calendar_connections").await, 1);
-        assert_eq!(stage.database.count("calendars").await, 1);
+        assert_eq!(stage.database.count("calendars").await, stage.side.calendars());
         assert_eq!(
             stage.database.count("calendar_sync_events").await,
             i64::try_from(expected.len()).unwrap()
@@ -127,7 +130,7 @@ async fn imports_and_syncs_survive_kills() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_events_are_imported_and_then_cost_one_request() {
-    on_both("volume", async |stage| {
+    on_each("volume", async |stage| {
         // Each has five minutes of its own.
         let slot = |number: u64| {
             let minute = u32::try_from(number / 60).unwrap() * 10;
@@ -140,7 +143,7 @@ async fn five_thousand_events_are_imported_and_then_cost_one_request() {
             })
             .collect();
         let account = json!({"email": ACCOUNT, "zone": "Europe/Paris", "events": events});
-        stage.simulator.post("accounts", account).await;
+        stage.simulator.add_account(account).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         let expected =
             (0..5000).map(slot).map(|(day, (hour, from), (_, to))| (at(day, hour, from), at(day, hour, to)));

@@ -1,11 +1,19 @@
 //! Disconnecting: at once for the slots, in the end at the platform too, whatever stands in the way.
 
+use crate::exports::{exported, open, ours_of};
 use crate::support::browser::{Browser, Consent};
-use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, eventually, imported, now, on_both, on_each};
+use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, eventually, imported, now, on_each};
 use chrono::TimeDelta;
 use serde_json::json;
 
-const REVOKE_IS_DOWN: &str = "/revoke";
+/// Camille, connected, with a booking in her calendar, when the platform stops answering.
+async fn booked_and_down(stage: &mut Stage) {
+    open(stage).await.book(0).await;
+    exported(stage).await;
+    assert_eq!(ours_of(stage, ACCOUNT).await.len(), 1);
+    let path = stage.side.farewell_path();
+    stage.simulator.fault(json!({"kind": "status", "status": 503, "path": path, "times": null})).await;
+}
 
 async fn disconnect(browser: &mut Browser) {
     let settings = browser.open("/settings/calendars").await;
@@ -21,18 +29,14 @@ async fn due_now(stage: &Stage) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_platform_is_down() {
-    on_both("outage", async |stage| {
-        add_account(&stage.simulator).await;
-        stage.browser.connect(ACCOUNT, Consent::Allow).await;
-        stage.imported().await;
-        let fault = json!({"kind": "status", "status": 503, "path": REVOKE_IS_DOWN, "times": null});
-        stage.simulator.fault(fault).await;
+    on_each("outage", async |stage| {
+        booked_and_down(stage).await;
         disconnect(&mut stage.browser).await;
         assert_eq!(stage.database.blocks(CAMILLE).await, [], "the blocks go at once");
         assert_eq!(stage.database.count("calendar_sync_events").await, 0);
         let settings = stage.browser.open("/settings/calendars").await;
         settings.says("Déconnexion en cours");
-        settings.says("Simone retire encore son autorisation chez Google");
+        settings.says(stage.side.leaving());
         assert!(!settings.has_button(&format!("Synchroniser {ACCOUNT}")));
         assert_eq!(stage.simulator.grants().await.len(), 1);
 
@@ -49,14 +53,17 @@ async fn while_the_platform_is_down() {
                 .database
                 .count("calendar_connections WHERE status = 'disconnected' AND refresh_token IS NULL")
                 .await;
-            (gone == 1 && stage.simulator.grants().await.is_empty()).then_some(())
+            let withdrawn = stage.simulator.grants().await.is_empty() || !stage.side.revokes();
+            (gone == 1 && withdrawn).then_some(())
         })
         .await;
+        assert!(ours_of(stage, ACCOUNT).await.is_empty(), "the booking's event went along");
         stage.browser.open("/settings/calendars").await.says("Aucun calendrier connecté");
-        assert_eq!(stage.database.count("notices").await, 0);
+        assert_eq!(stage.database.count("notices WHERE kind <> 'booking'").await, 0);
 
         // The same account can be connected again, as if nothing had been.
-        stage.browser.connect(ACCOUNT, Consent::Allow).await.says("Google Calendar est connecté.");
+        let page = stage.browser.connect(ACCOUNT, Consent::Allow).await;
+        page.says(&format!("{} est connecté.", stage.side.name()));
         stage.imported().await;
         assert!(!stage.database.blocks(CAMILLE).await.is_empty());
     })
@@ -65,12 +72,8 @@ async fn while_the_platform_is_down() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn given_up_after_a_day() {
-    on_both("abandoned", async |stage| {
-        add_account(&stage.simulator).await;
-        stage.browser.connect(ACCOUNT, Consent::Allow).await;
-        stage.imported().await;
-        let fault = json!({"kind": "status", "status": 503, "path": REVOKE_IS_DOWN, "times": null});
-        stage.simulator.fault(fault).await;
+    on_each("abandoned", async |stage| {
+        booked_and_down(stage).await;
         disconnect(&mut stage.browser).await;
         let yesterday = stage.database.instant(now() - TimeDelta::hours(25));
         stage.database.execute(&format!("UPDATE calendar_connections SET disconnect_requested_at = {yesterday}")).await;
@@ -82,11 +85,20 @@ async fn given_up_after_a_day() {
         })
         .await;
         let notices = stage.browser.open("/notifications").await;
-        notices.says("Google Calendar n’a pas pu être prévenu de votre déconnexion");
+        notices.says(&format!("{} n’a pas pu être prévenu de votre déconnexion", stage.side.name()));
+        notices.says("Des rendez-vous de Simone peuvent être restés dans ");
+        let pages = stage.side.permissions();
+        for page in pages {
+            assert!(notices.html.contains(page), "{page} is not on {}", notices.describe());
+        }
         eventually("the e-mail leaves", async || {
-            stage.product.mails().into_iter().find(|mail| mail.contains("myaccount.google.com"))
+            let mails = stage.product.mails().into_iter().map(|mail| mail.replace("=\r\n", ""));
+            mails.into_iter().find(|mail| pages.iter().all(|page| mail.contains(page)))
         })
         .await;
+        stage.simulator.clear_faults().await;
+        // Where nothing is revoked, it was the event that could not be removed.
+        assert_eq!(ours_of(stage, ACCOUNT).await.len(), usize::from(!stage.side.revokes()));
         stage.browser.open("/settings/calendars").await.does_not_say(ACCOUNT);
     })
     .await;

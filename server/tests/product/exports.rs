@@ -1,26 +1,25 @@
-//! Bookings in the provider's Google Calendar: one event each, whatever happens.
+//! Bookings in the provider's own calendar: one event each, whatever happens.
 
 use crate::copies::{back_up, restore};
 use crate::support::api::Api;
 use crate::support::bookings::{book, open_for_booking};
 use crate::support::browser::Consent;
 use crate::support::{
-    ACCOUNT, CAMILLE, FAMILY, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now, on_both,
-    on_each,
+    ACCOUNT, CAMILLE, FAMILY, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now, on_each,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// Camille, connected and open for booking.
-struct Open {
+pub struct Open {
     api: Api,
     camille: String,
     service: String,
     slots: Vec<String>,
 }
 
-async fn open(stage: &mut Stage) -> Open {
+pub async fn open(stage: &mut Stage) -> Open {
     add_account(&stage.simulator).await;
     stage.browser.connect(ACCOUNT, Consent::Allow).await;
     stage.imported().await;
@@ -31,7 +30,7 @@ async fn open(stage: &mut Stage) -> Open {
 }
 
 impl Open {
-    async fn book(&self, slot: usize) -> Value {
+    pub async fn book(&self, slot: usize) -> Value {
         book(&self.api, &self.camille, &self.service, &self.slots[slot]).await.is(StatusCode::CREATED).clone()
     }
 
@@ -54,7 +53,7 @@ async fn ours(stage: &Stage, query: &str) -> Vec<Value> {
     events.iter().filter(mine).filter(alive).cloned().collect()
 }
 
-async fn ours_of(stage: &Stage, account: &str) -> Vec<Value> {
+pub async fn ours_of(stage: &Stage, account: &str) -> Vec<Value> {
     ours(stage, &format!("account={account}")).await
 }
 
@@ -67,7 +66,7 @@ fn instant(text: &Value) -> DateTime<Utc> {
 }
 
 /// Waits until every booking to come is where it should be, and nothing is left to do.
-async fn exported(stage: &mut Stage) {
+pub async fn exported(stage: &mut Stage) {
     let database = &stage.database;
     eventually("all is exported", async || {
         let left = database
@@ -138,7 +137,7 @@ async fn a_booking_appears_moves_and_goes_with_one_request_each() {
 async fn lost_answers_and_the_providers_own_touches_leave_one_event() {
     on_each("export-lost", async |stage| {
         let open = open(stage).await;
-        // Google has stored it, and nobody heard.
+        // The platform has stored it, and nobody heard.
         for method in ["POST", "PATCH"] {
             let fault = json!({"kind": "reset_after", "method": method, "path": "*/events*", "times": 1});
             stage.simulator.fault(fault).await;
@@ -356,7 +355,7 @@ async fn leave(stage: &mut Stage, keep: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_copy_doubles_nothing_and_hides_nothing() {
-    on_both("export-restored", async |stage| {
+    on_each("export-restored", async |stage| {
         let open = open(stage).await;
         let (moved, cancelled, kept) = (open.book(0).await, open.book(4).await, open.book(8).await);
         exported(stage).await;

@@ -3,7 +3,7 @@
 use crate::commands::{refused, said};
 use crate::support::browser::Consent;
 use crate::support::product::KEY;
-use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, eventually, on_both, timed};
+use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, eventually, on_both, on_each, timed};
 use chrono::Days;
 use reqwest::StatusCode;
 
@@ -11,7 +11,7 @@ const NEW: &str = "new:bmV3IGtleSBvZiBzaW1vbmUgdGVzdHMsIDMyIGJ5dCE=";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_rotated_while_the_product_runs() {
-    on_both("rotation", async |stage| {
+    on_each("rotation", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -31,7 +31,7 @@ async fn keys_are_rotated_while_the_product_runs() {
             assert!(!said(&rotated).contains(secret), "« {secret} » is in {}", said(&rotated));
         }
         assert!(stage.day(thursday).await.contains("Dentiste"));
-        stage.simulator.post("tokens/expire", serde_json::json!({"account": ACCOUNT})).await;
+        stage.simulator.expire_tokens(ACCOUNT).await;
         stage.sync(ACCOUNT).await;
 
         assert_eq!(stage.product.stop().await, Some(0));
@@ -67,6 +67,8 @@ async fn the_doctor_says_what_is_wrong() {
             "mail",
             "google.api_url",
             "google.token_url",
+            "outlook.api_url",
+            "outlook.login_url",
             "clock",
         ] {
             assert!(well.contains(&format!("ok     {words}")), "« {words} » is not in {well}");
@@ -92,6 +94,9 @@ async fn the_doctor_says_what_is_wrong() {
         stage.product.set("SIMONE_GOOGLE__API_URL", &api);
         stage.product.set("SIMONE_GOOGLE__TOKEN_URL", "http://127.0.0.1:1/token");
         assert!(lines(stage, 1).await.contains("WRONG  google.token_url: 127.0.0.1 cannot be reached"));
+        stage.product.set("SIMONE_OUTLOOK__LOGIN_URL", "http://127.0.0.1:1/");
+        assert!(lines(stage, 2).await.contains("WRONG  outlook.login_url: 127.0.0.1 cannot be reached"));
+        stage.product.set("SIMONE_OUTLOOK__LOGIN_URL", stage.simulator.url("").as_str());
         stage.product.set("SIMONE_MAIL__FOLDER", "/dev/null/mail");
         assert!(lines(stage, 2).await.contains("WRONG  mail: "));
         stage.product.set("SIMONE_ENCRYPTION__KEYS", NEW);
@@ -116,7 +121,7 @@ async fn the_doctor_says_what_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_key_takes_accesses_and_titles_but_no_blocks() {
-    on_both("lost", async |stage| {
+    on_each("lost", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -153,7 +158,7 @@ async fn a_lost_key_takes_accesses_and_titles_but_no_blocks() {
 
         let agenda = stage.browser.open("/agenda").await;
         let back = stage.browser.consent(&agenda, "Reconnecter", ACCOUNT, Consent::Allow).await;
-        stage.browser.open(back.as_str()).await.says("Google Calendar est reconnecté.");
+        stage.browser.open(back.as_str()).await.says(&format!("{} est reconnecté.", stage.side.name()));
         stage.imported().await;
         stage.settled().await;
         assert!(stage.day(thursday).await.contains("Dentiste"), "read again");

@@ -4,7 +4,7 @@ use crate::support::browser::{Browser, Consent};
 use crate::support::database::Kind;
 use crate::support::events::Listener;
 use crate::support::product::Product;
-use crate::support::{ACCOUNT, Stage, a_monday, add_account, eventually, now, on, on_both, timed};
+use crate::support::{ACCOUNT, Stage, a_monday, add_account, eventually, now, on, on_both, on_each, timed};
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn connected(stage: &mut Stage) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_is_told_of_its_own_changes_and_of_no_one_elses() {
-    on_both("live", async |stage| {
+    on_each("live", async |stage| {
         connected(stage).await;
         let shown = stamp(&mut stage.browser, "/agenda").await;
         assert_eq!(stamp(&mut stage.browser, "/sync-log").await, shown, "reading changes nothing");
@@ -79,12 +79,12 @@ async fn a_page_is_told_of_its_own_changes_and_of_no_one_elses() {
 async fn add_neighbour(stage: &Stage) {
     let events = json!([timed("Cours", a_monday(), (11, 0), (12, 0))]);
     let account = json!({"email": "ines@gmail.test", "zone": "Europe/Paris", "events": events});
-    stage.simulator.post("accounts", account).await;
+    stage.simulator.add_account(account).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_survives_a_restart_which_does_not_wait_for_it() {
-    on_both("live-restart", async |stage| {
+    on_each("live-restart", async |stage| {
         connected(stage).await;
         let shown = stamp(&mut stage.browser, "/agenda").await;
         let mut page = Listener::open(&stage.browser, &shown, None).await.unwrap();
@@ -175,18 +175,18 @@ async fn it_ends_with_the_session_and_is_bounded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_import_says_how_far_it_is_and_an_idle_round_writes_nothing_of_it() {
-    on_both("live-progress", async |stage| {
+    on_each("live-progress", async |stage| {
         let events: Vec<_> =
             (0..40).map(|hour| timed("Rendez-vous", a_monday(), (hour % 20, 0), (hour % 20, 30))).collect();
         stage
             .simulator
-            .post("accounts", json!({"email": ACCOUNT, "zone": "Europe/Paris", "events": events}))
+            .add_account(json!({"email": ACCOUNT, "zone": "Europe/Paris", "events": events}))
             .await;
         stage
             .simulator
             .fault(json!([
                 {"kind": "small_pages", "size": 5, "times": null},
-                {"kind": "slow", "ms": 700, "path": "/calendar/v3/calendars/*/events", "times": null},
+                {"kind": "slow", "ms": 700, "path": stage.side.feed_path(), "times": null},
             ]))
             .await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;

@@ -2,7 +2,7 @@
 
 use crate::support::browser::{Browser, Consent, Page};
 use crate::support::html::Form;
-use crate::support::{ACCOUNT, CAMILLE, add_account, now, on_both, today};
+use crate::support::{ACCOUNT, CAMILLE, add_account, now, on_both, on_each, today};
 use chrono::{Days, TimeDelta};
 use reqwest::StatusCode;
 
@@ -29,7 +29,7 @@ fn unchanged(before: &[String], after: &[String]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_provider_s_ids_lead_nowhere() {
-    on_both("neighbours", async |stage| {
+    on_each("neighbours", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -67,7 +67,7 @@ async fn another_provider_s_ids_lead_nowhere() {
         let decide = Form { action: "/actions/removals".to_owned(), post: true, ..Form::default() };
         forms.push(decide.clone().with("calendar", &calendar).with("accept", "true"));
         forms.push(decide.with("calendar", &calendar).with("accept", "false"));
-        let reconnect = Form { action: "/connect/google".to_owned(), post: true, ..Form::default() };
+        let reconnect = Form { action: stage.side.connect_path(), post: true, ..Form::default() };
         forms.push(reconnect.with("reconnect", &connection));
         let mut actions: Vec<_> = forms.iter().map(|form| form.action.clone()).collect();
         actions.sort();
@@ -82,7 +82,7 @@ async fn another_provider_s_ids_lead_nowhere() {
                 "/actions/remove-kept",
                 "/actions/select",
                 "/actions/sync",
-                "/connect/google",
+                &stage.side.connect_path(),
             ]
         );
 

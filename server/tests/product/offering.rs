@@ -2,7 +2,7 @@
 
 use crate::support::browser::{Consent, Page};
 use crate::support::html::Form;
-use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, eventually, on_both};
+use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, eventually, on_both, on_each};
 use chrono::{Days, NaiveDate};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -224,7 +224,7 @@ async fn time_is_blocked_by_hand_once_or_again_and_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_appointment_is_made_moved_and_cancelled_by_its_provider() {
-    on_both("appointments", async |stage| {
+    on_each("appointments", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -285,7 +285,7 @@ async fn an_appointment_is_made_moved_and_cancelled_by_its_provider() {
         fill(stage, &settings, "Choisir ce calendrier", &[("calendar", "")]).await.says("Ce compte ne reçoit plus");
         stage.settled().await;
         stage.browser.open(&path).await.says("Aucun de vos calendriers ne reçoit");
-        let family = stage.database.ids("calendars WHERE NOT is_primary").await.remove(0);
+        let family = stage.database.ids("calendars WHERE name = 'Famille'").await.remove(0);
         let page = fill(stage, &settings, "Choisir ce calendrier", &[("calendar", &family)]).await;
         page.says("Vos rendez-vous vont désormais dans « Famille ».");
         stage.settled().await;

@@ -3,8 +3,9 @@
 
 use crate::support::browser::Consent;
 use crate::support::database::Kind;
+use crate::support::platform::Side;
 use crate::support::product::free_port;
-use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, eventually, now, on, timed};
+use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, at_side, eventually, now, timed};
 use chrono::Days;
 use reqwest::{StatusCode, Url};
 use simone_booking::{Clock as _, SystemClock};
@@ -114,7 +115,7 @@ const WORDS: &str = "Simone ne peut pas répondre pour l’instant";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk() {
-    on(Kind::Sqlite, "full", &async |stage: &mut Stage| {
+    let test = async |stage: &mut Stage| {
         assert_eq!(stage.product.stop().await, Some(0));
         stage.product.limitable();
         stage.product.start().await;
@@ -132,7 +133,7 @@ async fn a_full_disk() {
             assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{}", page.describe());
             page.says(WORDS);
         }
-        let connecting = stage.browser.press(&settings, "Connecter un autre Google Calendar").await;
+        let connecting = stage.browser.press(&settings, &stage.side.another_button()).await;
         assert_eq!(connecting.status, StatusCode::SERVICE_UNAVAILABLE, "{}", connecting.describe());
         let mut visitor = stage.product.browser();
         let login = visitor.open("/login").await;
@@ -149,13 +150,16 @@ async fn a_full_disk() {
         stage.product.fill_disk(false);
         recovers(stage, before).await;
         visitor.send(&login, &form).await.says("Regardez vos e-mails");
-    })
-    .await;
+    };
+    tokio::join!(
+        at_side(Side::Google, Kind::Sqlite, "full", &test),
+        at_side(Side::Outlook, Kind::Sqlite, "full", &test)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_and_comes_back() {
-    on(Kind::Postgres, "away", &async |stage: &mut Stage| {
+    let test = async |stage: &mut Stage| {
         assert_eq!(stage.product.stop().await, Some(0));
         let (mut cable, url) = Cable::to(&stage.database.url);
         cable.mend().await;
@@ -205,6 +209,9 @@ async fn a_database_that_goes_away_and_comes_back() {
         assert_eq!(stage.status().await.as_deref(), Some("connected"));
         // Without its database it still stops when told.
         cable.cut().await;
-    })
-    .await;
+    };
+    tokio::join!(
+        at_side(Side::Google, Kind::Postgres, "away", &test),
+        at_side(Side::Outlook, Kind::Postgres, "away", &test)
+    );
 }

@@ -2,8 +2,10 @@
 
 use crate::support::browser::{Browser, Consent, Page};
 use crate::support::html::Form;
-use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, on_both};
+use crate::support::platform::Side;
+use crate::support::{ACCOUNT, CAMILLE, Stage, add_account, on_both, on_each};
 use reqwest::{Method, StatusCode};
+use std::collections::BTreeSet;
 
 const OPERATOR: &str = "robin@simone.test";
 const REFUSED: &str = "Cette page est réservée aux opérateurs";
@@ -297,7 +299,7 @@ async fn nobody_but_operators_is_shown_anything_of_their_pages() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_and_data_are_ones_own() {
-    on_both("own", async |stage| {
+    on_each("own", async |stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
@@ -340,8 +342,11 @@ async fn sessions_and_data_are_ones_own() {
         assert!(file.header("content-type").starts_with("application/json"));
         let all: serde_json::Value = serde_json::from_str(&file.html).unwrap();
         assert_eq!(all["profile"][0]["email"], CAMILLE);
-        let titles: Vec<_> = all["events"].as_array().unwrap().iter().map(|event| &event["title"]).collect();
-        assert!(titles.iter().any(|title| **title == "Yoga") && titles.len() == 5, "{titles:?}");
+        let events = all["events"].as_array().unwrap();
+        let titles: BTreeSet<_> = events.iter().map(|event| event["title"].as_str().unwrap()).collect();
+        assert!(titles.contains("Yoga") && titles.len() == 5, "{titles:?}");
+        // Microsoft tells of each time that a series takes place.
+        assert!(events.len() == 5 || stage.side == Side::Outlook, "{events:?}");
         for part in
             ["connections", "calendars", "unavailabilities", "sync_log", "sessions", "emails", "audit_log"]
         {

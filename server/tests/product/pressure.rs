@@ -81,7 +81,7 @@ async fn who_is_slow_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_large_is_refused_everywhere_in_words() {
-    const ADDRESSES: [&str; 12] = [
+    const ADDRESSES: [&str; 14] = [
         "/agenda",
         "/settings/calendars",
         "/actions/sync",
@@ -91,7 +91,9 @@ async fn what_is_too_large_is_refused_everywhere_in_words() {
         "/login/demo",
         "/login/no-such-link",
         "/connect/google",
+        "/connect/outlook",
         "/oauth/google/callback",
+        "/oauth/outlook/callback",
         "/live",
         "/no/such/page",
     ];

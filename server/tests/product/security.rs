@@ -1,7 +1,8 @@
 //! What stands around every page, and what hostile input does: nothing.
 
 use crate::support::browser::{Browser, Consent, Page};
-use crate::support::{ACCOUNT, FAMILY, Stage, a_monday, add_account, eventually, on_both, timed};
+use crate::support::platform::Side;
+use crate::support::{ACCOUNT, FAMILY, Stage, a_monday, add_account, eventually, on_both, on_each, timed};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, ORIGIN, REFERER};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -19,7 +20,7 @@ const PAGES: [&str; 10] = [
     "/settings/calendars/00000000-0000-7000-8000-000000000000",
 ];
 
-const ACTIONS: [&str; 17] = [
+const ACTIONS: [&str; 18] = [
     "/actions/sync",
     "/actions/select",
     "/actions/block-free",
@@ -36,6 +37,7 @@ const ACTIONS: [&str; 17] = [
     "/actions/erase-account",
     "/actions/log-out",
     "/connect/google",
+    "/connect/outlook",
     "/login",
 ];
 
@@ -180,7 +182,7 @@ async fn forms_from_elsewhere_and_forms_that_are_none() {
                 "%FF=%FE&&=",
                 "{\"calendar\": 1}",
             ] {
-                if path == "/connect/google" && !body.contains("reconnect") {
+                if path.starts_with("/connect/") && !body.contains("reconnect") {
                     continue; // without a field, it begins a new connection
                 }
                 let page = stage.product.browser().answer(form(body.to_owned()), url.clone()).await;
@@ -255,7 +257,7 @@ async fn forms_from_elsewhere_and_forms_that_are_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_titles_are_only_words() {
-    on_both("hostile", async |stage| {
+    on_each("hostile", async |stage| {
         add_account(&stage.simulator).await;
         let day = a_monday() + chrono::Days::new(5);
         let long = format!("Très long {}", "long ".repeat(2_000));
@@ -335,8 +337,10 @@ async fn pages_cookies_and_files_are_guarded() {
             assert_eq!(file.status, StatusCode::OK);
             guarded(path, &file.headers);
         }
-        let back = stage.browser.peek("/oauth/google/callback?error=access_denied").await;
-        guarded("the callback", &back.headers);
+        for side in Side::ALL {
+            let back = stage.browser.peek(&format!("{}?error=access_denied", side.callback())).await;
+            guarded("the callback", &back.headers);
+        }
 
         // The session's cookie, and the one of the language.
         let link = stage.product.add_provider("Inès Diallo", "ines@simone.test").await;
@@ -367,7 +371,7 @@ async fn pages_cookies_and_files_are_guarded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_and_no_title_in_logs_or_tables() {
-    on_both("secrets", async |stage| {
+    on_each("secrets", async |stage| {
         add_account(&stage.simulator).await;
         // All that the program itself can say, and more of the libraries than anybody would ask for.
         stage.product.stop().await;
@@ -382,21 +386,24 @@ async fn no_secret_and_no_title_in_logs_or_tables() {
         stage.imported().await;
         assert!(stage.day(a_monday()).await.contains(private));
         // What goes wrong is where programs talk too much.
-        stage.simulator.post("tokens/expire", json!({"account": ACCOUNT})).await;
+        stage.simulator.expire_tokens(ACCOUNT).await;
         stage.sync(ACCOUNT).await;
-        stage.simulator.fault(json!({"kind": "garbled", "path": "*/events"})).await;
+        let path = stage.side.feed_path();
+        stage.simulator.fault(json!({"kind": "garbled", "path": path})).await;
         stage
             .simulator
-            .fault(json!({"kind": "status", "status": 400, "reason": "badRequest", "path": "*/events"}))
+            .fault(json!({"kind": "status", "status": 400, "reason": "badRequest", "path": path}))
             .await;
         stage.sync(ACCOUNT).await;
         let state = "state-that-nobody-gave";
-        stage.browser.open(&format!("/oauth/google/callback?code=4/0Asecretcode&state={state}")).await;
+        let code = format!("{}secretcode", stage.side.secrets()[0]);
+        let callback = stage.side.callback();
+        stage.browser.open(&format!("{callback}?code={code}&state={state}")).await;
         let link = stage.product.add_provider("Inès Diallo", "ines@simone.test").await;
         let mut ines = stage.product.browser();
         ines.enter(&link).await;
         stage.simulator.withdraw(ACCOUNT).await;
-        stage.simulator.post("tokens/expire", json!({"account": ACCOUNT})).await;
+        stage.simulator.expire_tokens(ACCOUNT).await;
         stage.sync(ACCOUNT).await;
         eventually("the e-mail leaves", async || {
             stage.product.mails().iter().any(|mail| mail.contains("settings/calendars")).then_some(())
@@ -405,17 +412,14 @@ async fn no_secret_and_no_title_in_logs_or_tables() {
 
         let cookies = [stage.browser.cookies()["simone"].clone(), ines.cookies()["simone"].clone()];
         let login_token = link.rsplit('/').next().unwrap();
-        // The simulator's tokens begin so, and its codes; the product's own are the cookies and the links.
-        let never = [
+        // The product's own tokens are the cookies and the links.
+        let mut never = vec![
             private,
             "notaire",
             "Dentiste",
             "Yoga",
             "description priv",
             "invitee.privee",
-            "ya29.a0",
-            "1//0",
-            "4/0A",
             state,
             login_token,
             &cookies[0],
@@ -423,6 +427,14 @@ async fn no_secret_and_no_title_in_logs_or_tables() {
             crate::support::simulator::CLIENT_SECRET,
             "c2ltb25lIHRlc3Rz",
         ];
+        let given = stage.simulator.get("accounts").await;
+        let given = given.as_array().unwrap().iter().find(|it| it["email"] == ACCOUNT).unwrap();
+        for token in ["access_token", "refresh_token"] {
+            let begins =
+                stage.side.secrets().iter().any(|secret| given[token].as_str().unwrap().starts_with(secret));
+            assert!(begins, "a token begins in another way: {given}");
+        }
+        never.extend(stage.side.secrets());
         let log = stage.product.log();
         assert!(log.contains("an authorization came to nothing"), "the log is there: {log}");
         for secret in never.iter().chain(&[ACCOUNT]) {

@@ -4,7 +4,9 @@ use crate::support::api::Api;
 use crate::support::bookings::{CLIENT_EMAIL, book, open_for_booking};
 use crate::support::browser::Consent;
 use crate::support::receiver::{Behaviour, Message, Receiver, SECRET};
-use crate::support::{ACCOUNT, CAMILLE, Stage, a_monday, add_account, at, eventually, on_both, timed};
+use crate::support::{
+    ACCOUNT, CAMILLE, Stage, a_monday, add_account, at, eventually, on_both, on_each, timed,
+};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -91,7 +93,7 @@ async fn a_marketplace_is_told_of_each_change_signed_and_without_anything_person
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conflict_is_told_and_listed_without_what_others_wrote() {
-    on_both("webhooks-conflict", async |stage| {
+    on_each("webhooks-conflict", async |stage| {
         let (receiver, api, camille, service, slots) = told(stage).await;
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;

@@ -238,3 +238,25 @@ async fn all_patterns_are_expanded() {
         .await;
     assert_eq!(starts(std::slice::from_ref(&made)), ["2027-03-02T11:00"]);
 }
+
+#[tokio::test]
+async fn a_fault_makes_pages_small() {
+    let mail = Mail::start().await;
+    for hour in 8..13 {
+        mail.made(timed(
+            "Lunch",
+            &format!("2027-03-24T{hour:02}:00:00"),
+            &format!("2027-03-24T{hour:02}:30:00"),
+        ))
+        .await;
+    }
+    let small = json!({"kind": "small_pages", "size": 2, "path": "/v1.0/me/calendarView*", "times": null});
+    mail.sim.control("faults", small).await;
+    let sizes = |pages: &[Vec<Value>]| pages.iter().map(Vec::len).collect::<Vec<_>>();
+    let pages = mail.pages(&format!("/me/calendarView?{SPRING}&$top=1000")).await;
+    assert_eq!(sizes(&pages), [2, 2, 1]);
+    let (pages, link) = mail.round(&format!("/me/calendarView/delta?{SPRING}")).await;
+    assert_eq!(sizes(&pages), [2, 2, 1]);
+    assert!(!link.is_empty(), "and the last page has a delta link");
+    assert_eq!(mail.pages("/me/events?$top=1000").await.len(), 1, "other requests are let alone");
+}

@@ -12,6 +12,7 @@ use simone_store::operators::Withdrawn;
 use simone_store::sessions::{NewSession, Who, token_hash};
 use simone_store::views::oversight::{Health, Standing, Which};
 use simone_store::{NewOperator, NewProvider};
+use simone_sync::platform::Platform;
 use simone_sync::ports::{Choices as _, Recorded, RoundStore as _, StoreError};
 use simone_sync::round::{Outcome, RoundReport};
 
@@ -260,6 +261,29 @@ async fn an_export_holds_everything_of_a_provider_and_nothing_of_the_neighbour()
 }
 
 #[tokio::test]
+async fn the_last_message_names_the_accounts_that_went_with_the_provider() {
+    on_both(async |fixture| {
+        let one = fixture.provider("a").await;
+        let before = fixture.connection(one, "before").await;
+        assert!(fixture.db.disconnect(one, before, false, now()).await.unwrap());
+        let lease = fixture.lease(now()).await.expect("it is to be ended");
+        fixture.db.finish_disconnect(&lease, false, later(1)).await.unwrap();
+        fixture.connection(one, "with").await;
+        assert!(fixture.db.request_erasure(one, "provider", later(2)).await.unwrap());
+        let lease = fixture.lease(later(2)).await.expect("the other one, too");
+        fixture.db.finish_disconnect(&lease, false, later(3)).await.unwrap();
+        assert_eq!(fixture.db.finish_erasures(later(3)).await.unwrap(), [one]);
+        let goodbye = fixture.db.latest_emails(1).await.unwrap().remove(0);
+        let EmailKind::Erased { abandoned, disconnected } = goodbye.kind else {
+            panic!("{:?}", goodbye.kind)
+        };
+        assert_eq!(abandoned, []);
+        assert_eq!(disconnected, [(Platform::Google, "with@gmail.test".to_owned())]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn erasing_shuts_everything_at_once_and_ends_when_no_connection_is_left() {
     on_both(async |fixture| {
         let (one, other) = (fixture.provider("a").await, fixture.provider("b").await);
@@ -323,9 +347,11 @@ async fn erasing_shuts_everything_at_once_and_ends_when_no_connection_is_left() 
         assert_eq!(fixture.count("calendar_accounts").await, 0);
         let goodbye = fixture.db.latest_emails(1).await.unwrap().remove(0);
         assert_eq!(goodbye.to, "a@simone.test");
-        let EmailKind::Erased { abandoned } = goodbye.kind else { panic!("{:?}", goodbye.kind) };
-        assert_eq!(abandoned.len(), 1);
-        assert_eq!(abandoned[0].1, "x@gmail.test");
+        let EmailKind::Erased { abandoned, disconnected } = goodbye.kind else {
+            panic!("{:?}", goodbye.kind)
+        };
+        assert_eq!(abandoned, [(Platform::Google, "x@gmail.test".to_owned())]);
+        assert_eq!(disconnected, []);
         while let Some(due) = fixture.db.due_emails(later(9), 1).await.unwrap().pop() {
             fixture.db.settle_delivery(due.id, later(9), None, None).await.unwrap();
         }

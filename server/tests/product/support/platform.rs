@@ -52,6 +52,14 @@ impl Side {
         }
     }
 
+    /// How many calendars an account begins with. Outlook makes one of birthdays as well.
+    pub const fn calendars(self) -> i64 {
+        match self {
+            Self::Google => 1,
+            Self::Outlook => 2,
+        }
+    }
+
     /// What Paris is called there.
     pub const fn paris(self) -> &'static str {
         match self {
@@ -77,6 +85,11 @@ impl Side {
         format!("/oauth/{}/callback", self.code())
     }
 
+    /// Where the button leads that begins a connection.
+    pub fn connect_path(self) -> String {
+        format!("/connect/{}", self.code())
+    }
+
     pub fn button(self) -> String {
         format!("Connecter {}", self.name())
     }
@@ -89,6 +102,22 @@ impl Side {
         match self {
             Self::Google => Labels { allow: "Autoriser", deny: "Refuser", leave: "Annuler" },
             Self::Outlook => Labels { allow: "Accepter", deny: "Annuler", leave: "Annuler" },
+        }
+    }
+
+    /// What the settings say that is still to be done there while an account is being disconnected.
+    pub const fn leaving(self) -> &'static str {
+        match self {
+            Self::Google => "Simone retire encore son autorisation chez Google",
+            Self::Outlook => "Simone retire encore vos rendez-vous d’Outlook, puis oublie ses clés",
+        }
+    }
+
+    /// The pages on which a person withdraws by hand what they allowed.
+    pub const fn permissions(self) -> &'static [&'static str] {
+        match self {
+            Self::Google => &["https://myaccount.google.com/connections"],
+            Self::Outlook => &["https://myapps.microsoft.com", "https://account.live.com/consent/Manage"],
         }
     }
 
@@ -129,11 +158,36 @@ impl Side {
         }
     }
 
+    /// For faults: what a disconnection needs last of the platform, where one of our events stands in a calendar.
+    pub const fn farewell_path(self) -> &'static str {
+        match self {
+            Self::Google => "/revoke",
+            Self::Outlook => "/v1.0/me/*",
+        }
+    }
+
     /// A part of the path of each request by which rounds read events.
     pub const fn feed(self) -> &'static str {
         match self {
             Self::Google => "/events",
             Self::Outlook => "/calendarView",
+        }
+    }
+
+    /// Whether such a request goes on from a cursor, and so lists nothing in full.
+    pub fn goes_on(self, request: &Value) -> bool {
+        let token = match self {
+            Self::Google => "syncToken=",
+            Self::Outlook => "deltatoken=",
+        };
+        request["query"].as_str().is_some_and(|query| query.contains(token))
+    }
+
+    /// How tokens and codes begin that the platform gives.
+    pub const fn secrets(self) -> &'static [&'static str] {
+        match self {
+            Self::Google => &["ya29.a0", "1//0", "4/0A"],
+            Self::Outlook => &["eyJhbGci", "1.AX0A"],
         }
     }
 
@@ -217,6 +271,12 @@ impl Side {
                 "colorId" => {
                     let color = value.as_str().expect("a color");
                     graph.insert("categories".to_owned(), json!([color]));
+                }
+                "attendees" => {
+                    let guests = value.as_array().expect("a list");
+                    let guest =
+                        |it: &Value| json!({"type": "required", "emailAddress": {"address": it["email"]}});
+                    graph.insert(name.clone(), guests.iter().map(guest).collect());
                 }
                 // What Outlook has no like of, or what is put below.
                 "reminders" | "recurrence" | "id" => {}

@@ -92,6 +92,17 @@ impl Simulator {
         if edited["event"].is_object() { self.side.told(&edited["event"]) } else { Value::Null }
     }
 
+    /// Several of them, one after the other.
+    pub async fn edits(&self, edits: Vec<Value>) {
+        let edits: Vec<Value> = edits.into_iter().map(|edit| self.side.edit(edit)).collect();
+        self.post("edits", edits.into()).await;
+    }
+
+    /// Access tokens of an account are no longer taken.
+    pub async fn expire_tokens(&self, account: &str) {
+        self.post("tokens/expire", json!({"platform": self.side.code(), "account": account})).await;
+    }
+
     /// Adds an event to a primary calendar; its id.
     pub async fn add_event(&self, account: &str, event: Value) -> String {
         let event = self

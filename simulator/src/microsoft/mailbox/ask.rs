@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::odata::Query;
 use super::prefer::Prefer;
+use crate::faults::Struck;
 use crate::microsoft::errors::{GraphError, GraphResult};
 use crate::microsoft::guard::Caller;
 use crate::simulator::{Simulator, World};
@@ -33,6 +34,8 @@ pub(super) struct Ask {
     pub path: String,
     pub query: Query,
     pub prefer: Prefer,
+    /// By a fault, no page has more items.
+    smallest_page: Option<usize>,
     params: BTreeMap<String, String>,
 }
 
@@ -62,6 +65,7 @@ impl FromRequestParts<Arc<Simulator>> for Ask {
             query: Query::parse(uri.query()),
             headers: parts.headers.clone(),
             prefer,
+            smallest_page: parts.extensions.get::<Struck>().and_then(Struck::smallest_page),
             params,
         })
     }
@@ -75,6 +79,11 @@ impl Ask {
     /// A part of the path, decoded.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// How many items a page has at most, of which a client wants so many.
+    pub fn page_size(&self, wanted: usize) -> usize {
+        self.smallest_page.map_or(wanted, |small| small.min(wanted))
     }
 
     pub fn may_read(&self, world: &World) -> GraphResult<(Caller, bool)> {

@@ -68,7 +68,7 @@ fn all(mailboxes: &Mailboxes, account: &str, group: Option<&str>) -> GraphResult
 fn listed(ask: &Ask, items: Vec<Map<String, Value>>, context: &str, known: &[&str], of: &str) -> Answer {
     let query = &ask.query;
     let select = query.select(known, of)?;
-    let top = query.top(ask.prefer.page.unwrap_or(PAGE).min(1000))?;
+    let top = ask.page_size(query.top(ask.prefer.page.unwrap_or(PAGE).min(1000))?);
     let skip = query.number("$skip")?.unwrap_or(0);
     let mut items = items;
     if let Some(filter) = query.filter()? {

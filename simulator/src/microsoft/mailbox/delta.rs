@@ -104,7 +104,7 @@ pub(super) async fn delta(State(simulator): State<Arc<Simulator>>, ask: Ask) -> 
     let remembered = if switches.delta_remembers_prefer { round.prefer.clone() } else { Prefer::default() };
     let prefer = ask.prefer.clone().or(&remembered);
     round.prefer = prefer.clone();
-    let size = prefer.page.unwrap_or(switches.delta_page).clamp(1, 1000);
+    let size = ask.page_size(prefer.page.unwrap_or(switches.delta_page).clamp(1, 1000));
 
     let mut left = match round.left.take() {
         Some(left) => left,

@@ -37,7 +37,7 @@ pub(super) fn answer(ask: &Ask, view: &View<'_>, mut items: Vec<Item<'_>>, conte
     let query = &ask.query;
     let select = query.select(EVENT, "event")?;
     let expand = query.expand()?;
-    let top = query.top(ask.prefer.page.unwrap_or(PAGE).min(1000))?;
+    let top = ask.page_size(query.top(ask.prefer.page.unwrap_or(PAGE).min(1000))?);
     let skip = query.number("$skip")?.unwrap_or(0);
     if let Some(filter) = query.filter()? {
         let mut kept = Vec::with_capacity(items.len());
