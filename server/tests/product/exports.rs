@@ -4,8 +4,10 @@ use crate::copies::{back_up, restore};
 use crate::support::api::Api;
 use crate::support::bookings::{book, open_for_booking};
 use crate::support::browser::Consent;
+use crate::support::platform::Side;
 use crate::support::{
-    ACCOUNT, CAMILLE, FAMILY, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now, on_each,
+    ACCOUNT, CAMILLE, FAMILY, OTHER_ACCOUNT, Stage, add_account, add_other_account, eventually, now,
+    on_both_at, on_each,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -236,8 +238,6 @@ async fn another_calendar_another_account_and_none() {
                 .await
                 .remove(0),
         );
-        let store = stage.database.value("1", "calendars LIMIT 1").await;
-        assert!(store.is_some());
         receive(stage, &connection, Some(&calendar)).await;
         exported(stage).await;
         assert_eq!(ours_of(stage, ACCOUNT).await, Vec::<Value>::new());
@@ -264,6 +264,38 @@ async fn another_calendar_another_account_and_none() {
         exported(stage).await;
         assert_eq!(ours_of(stage, ACCOUNT).await.len(), 0);
         assert_eq!(ours_of(stage, OTHER_ACCOUNT).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_calendar_that_is_not_found_for_a_while_keeps_no_ghost() {
+    // Google says the same of an event and of its calendar.
+    on_both_at(Side::Outlook, "export-ghost", &async |stage: &mut Stage| {
+        let open = open(stage).await;
+        open.book(0).await;
+        exported(stage).await;
+        let (calendar, connection) = (
+            stage.database.ids("calendars WHERE name = 'Famille'").await.remove(0),
+            stage.database.ids("calendar_connections").await.remove(0),
+        );
+        let hidden = json!({
+            "kind": "status", "status": 404, "reason": "ErrorFolderNotFound", "method": "DELETE",
+            "path": "/v1.0/me/calendars/*", "times": null
+        });
+        stage.simulator.fault(hidden).await;
+        receive(stage, &connection, Some(&calendar)).await;
+        eventually("the event cannot be taken away", async || {
+            let failed = "calendar_exported_bookings WHERE error = 'not_found'";
+            (stage.database.count(failed).await == 1).then_some(())
+        })
+        .await;
+        stage.simulator.clear_faults().await;
+        assert_eq!(ours_of(stage, ACCOUNT).await.len(), 1, "it stands there still");
+        stage.sync(ACCOUNT).await;
+        exported(stage).await;
+        assert_eq!(ours_of(stage, ACCOUNT).await, Vec::<Value>::new());
+        assert_eq!(ours(stage, &format!("account={ACCOUNT}&calendar={FAMILY}")).await.len(), 1);
     })
     .await;
 }
