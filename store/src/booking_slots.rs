@@ -90,7 +90,8 @@ macro_rules! booked {
     }};
 }
 
-/// Whether a calendar that blocks has never been read: what it says is not known at all.
+/// Whether a calendar that blocks has never been read: what it says is not known at all. An account of which the
+/// platform says that it has no calendars has none to read.
 macro_rules! not_ready {
     ($conn:ident, $provider:expr) => {
         sqlx::query_scalar::<_, bool>(
@@ -99,10 +100,11 @@ macro_rules! not_ready {
                     k.status IN ('connected', 'needs_reconnect') AND EXISTS (
                         SELECT 1 FROM calendars c WHERE c.connection_id = k.id AND c.selected
                         AND c.gone_at IS NULL AND c.synced_at IS NULL)
-                    OR k.status = 'connected' AND k.last_synced_at IS NULL AND NOT EXISTS (
-                        SELECT 1 FROM calendars c WHERE c.connection_id = k.id)))",
+                    OR k.status = 'connected' AND k.last_synced_at IS NULL AND COALESCE(k.last_error, '') <> $2
+                        AND NOT EXISTS (SELECT 1 FROM calendars c WHERE c.connection_id = k.id)))",
         )
         .bind($provider.0)
+        .bind(simone_sync::round::Outcome::NoCalendars.code())
         .fetch_one(&mut *$conn)
         .await?
     };

@@ -403,6 +403,9 @@ pub enum PlatformError {
     /// The provider may not do this with this calendar.
     #[error("the platform forbids it ({code})")]
     Forbidden { code: String },
+    /// The account has no calendars at all: nobody set any up, or they are kept where the platform does not reach.
+    #[error("the account has no calendars")]
+    NoCalendars,
     /// The platform says that the request is wrong: our mistake or the operator's.
     #[error("the platform refuses the request ({status} {code})")]
     Refused { status: u16, code: String },

@@ -22,6 +22,8 @@ pub enum Outcome {
     Unauthorized,
     /// The platform refuses this installation's OAuth client.
     Misconfigured,
+    /// The account has no calendars at all.
+    NoCalendars,
     /// The platform says that our requests are wrong.
     Refused,
     /// Our own database failed.
@@ -31,7 +33,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::Disconnected,
         Self::Partial,
@@ -41,6 +43,7 @@ impl Outcome {
         Self::Unavailable,
         Self::Unauthorized,
         Self::Misconfigured,
+        Self::NoCalendars,
         Self::Refused,
         Self::Database,
         Self::Unfinished,
@@ -57,6 +60,7 @@ impl Outcome {
             Self::Unavailable => "unavailable",
             Self::Unauthorized => "unauthorized",
             Self::Misconfigured => "misconfigured",
+            Self::NoCalendars => "no_calendars",
             Self::Refused => "refused",
             Self::Database => "database",
             Self::Unfinished => "unfinished",

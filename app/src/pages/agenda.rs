@@ -7,7 +7,7 @@ use crate::components::{action_form, connect_button, empty, hidden, live, refres
 use crate::format;
 use crate::page::{Here, PageError, Screen, Tab, page};
 use crate::pages::calendars::progress_words;
-use crate::platform::{calendar_name, platform_name};
+use crate::platform::{calendar_name, face, platform_name};
 use crate::texts::text;
 use crate::week::Week;
 use chrono::NaiveDate;
@@ -57,7 +57,7 @@ async fn load(here: Here) -> Result<Screen, PageError> {
         empty(text!(lang, agenda.empty_title), text!(lang, agenda.empty), action).into_any()
     } else {
         view! {
-            {none_selected.then(|| none_selected_note(&here))}
+            {none_selected.then(|| none_selected_note(&here, &connections))}
             {outlook(&here, week, blocks.is_empty() && bookings.is_empty(), connections.iter().any(Connection::importing))}
             {days(&here, week, &Shown { blocks: &blocks, bookings: &bookings, failing, several: connections.len() > 1 })}
             {kept_list(&here, &blocks, kept)}
@@ -91,6 +91,7 @@ fn standing(here: &Here, connections: &[Connection]) -> String {
     let live: Vec<_> = connections
         .iter()
         .filter(|connection| matches!(connection.status, Status::Connected | Status::NeedsReconnect))
+        .filter(|connection| !connection.has_no_calendars())
         .collect();
     let fresh = if live.iter().any(|connection| connection.importing()) {
         Some(text!(lang, agenda.importing))
@@ -212,14 +213,22 @@ fn named(name: &str, connection: &Connection, several: bool) -> String {
     if several { format!("{name} ({})", connection.account) } else { name.to_owned() }
 }
 
-fn none_selected_note(here: &Here) -> AnyView {
+fn none_selected_note(here: &Here, connections: &[Connection]) -> AnyView {
     let lang = here.lang;
+    // Where there is nothing to choose from, why there is not.
+    let nothing = connections.iter().all(|connection| connection.calendars.is_empty());
+    let none = connections.iter().find(|connection| nothing && connection.has_no_calendars());
+    let (words, button) = match none {
+        Some(connection) => ((face(connection.platform).no_calendars)(lang), text!(lang, calendars.title)),
+        None => (text!(lang, agenda.none_selected), text!(lang, agenda.choose)),
+    };
     view! {
         <section class="note">
-            <p class="grow"><b>{text!(lang, agenda.none_selected_title)}"."</b>" "{text!(lang, agenda.none_selected)}</p>
-            <a class="btn main" href="/settings/calendars">{text!(lang, agenda.choose)}</a>
+            <p class="grow"><b>{text!(lang, agenda.none_selected_title)}"."</b>" "{words}</p>
+            <a class="btn main" href="/settings/calendars">{button}</a>
         </section>
-    }.into_any()
+    }
+    .into_any()
 }
 
 /// Why a week may be empty, or end early. While an import is under way an empty week says nothing yet.

@@ -91,7 +91,7 @@ fn card(here: &Here, connection: &Connection) -> AnyView {
         connection.calendars.iter().filter_map(|calendar| decision(here, connection, calendar)).collect();
     let list = if connection.status == Status::Disconnecting {
         view! { <p class="small">{(face(connection.platform).under_way)(lang)}</p> }.into_any()
-    } else if rows.is_empty() && connection.status == Status::Connected {
+    } else if rows.is_empty() && connection.status == Status::Connected && !connection.has_no_calendars() {
         view! {
             <div class="actions">
                 <p class="small grow">{text!(lang, calendars.listing, platform = platform)}</p>
@@ -156,6 +156,9 @@ pub fn state(here: &Here, connection: &Connection) -> AnyView {
     let lang = here.lang;
     let (class, words) = match connection.status {
         Status::Connected if connection.importing() => ("state busy", text!(lang, calendars.state_importing)),
+        Status::Connected if connection.has_no_calendars() => {
+            ("state warn", text!(lang, calendars.state_no_calendars))
+        }
         Status::Connected => ("state", text!(lang, calendars.state_connected)),
         Status::NeedsReconnect => ("state warn", text!(lang, calendars.state_reconnect)),
         Status::Disconnecting | Status::Disconnected => ("state busy", text!(lang, calendars.state_leaving)),

@@ -10,6 +10,7 @@ pub const FACE: Face = Face {
     class: "google",
     asks: |lang| text!(lang, platform.google.asks),
     not_granted: |lang| text!(lang, platform.google.not_granted),
+    no_calendars: |lang| text!(lang, platform.google.no_calendars),
     ending: |lang| text!(lang, platform.google.ending),
     under_way: |lang| text!(lang, platform.google.under_way),
     ended: |lang| text!(lang, platform.google.ended),

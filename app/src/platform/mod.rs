@@ -24,6 +24,8 @@ pub struct Face {
     pub asks: fn(Lang) -> String,
     /// That the person agreed, but not to the calendars.
     pub not_granted: fn(Lang) -> String,
+    /// That an account has no calendars: why, what it means, and what to do.
+    pub no_calendars: fn(Lang) -> String,
     /// What disconnecting will do to the authorization.
     pub ending: fn(Lang) -> String,
     /// The same while it is being done.
@@ -106,6 +108,7 @@ pub fn outcome_words(lang: Lang, platform: Platform, code: &str) -> Option<Strin
         "unavailable" => text!(lang, outcome.unavailable, platform = platform),
         "unauthorized" => text!(lang, outcome.unauthorized, platform = platform),
         "misconfigured" => text!(lang, outcome.misconfigured, platform = platform),
+        "no_calendars" => (face.no_calendars)(lang),
         "refused" => text!(lang, outcome.refused, platform = platform),
         "database" => text!(lang, outcome.database),
         "unfinished" => text!(lang, outcome.unfinished),

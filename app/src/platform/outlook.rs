@@ -11,6 +11,7 @@ pub const FACE: Face = Face {
     class: "outlook",
     asks: |lang| text!(lang, platform.outlook.asks),
     not_granted: |lang| text!(lang, platform.outlook.not_granted),
+    no_calendars: |lang| text!(lang, platform.outlook.no_calendars),
     ending: |lang| text!(lang, platform.outlook.ending),
     under_way: |lang| text!(lang, platform.outlook.under_way),
     ended: |lang| text!(lang, platform.outlook.ended),

@@ -86,6 +86,7 @@ pub(super) fn classify(answer: &Answer, asked: Asked) -> PlatformError {
         403 if said.names(&["accessNotConfigured", "SERVICE_DISABLED"]) => {
             PlatformError::Refused { status, code }
         }
+        403 if said.names(&["notACalendarUser"]) => PlatformError::NoCalendars,
         // A way in between refuses, not Google: it proves nothing of the calendar.
         403 | 404 | 410 if !understood => unavailable(format!("status {status} without a reason")),
         403 => PlatformError::Forbidden { code },

@@ -58,6 +58,7 @@ impl Microsoft {
                 PlatformError::MissingScopes
                 | PlatformError::Forbidden { .. }
                 | PlatformError::NotFound
+                | PlatformError::NoCalendars
                 | PlatformError::Refused { .. },
             ) => Ok(None),
             Err(error) => Err(error),

@@ -82,9 +82,7 @@ pub(super) fn classify(answer: &Answer, asked: Asked) -> PlatformError {
         403 | 404 | 410 if !understood => unavailable(format!("status {status} without a code")),
         403 => PlatformError::Forbidden { code },
         // There is no mailbox in the cloud, and so no calendar: neither waiting nor reconnecting helps.
-        404 if names(&["MailboxNotEnabledForRESTAPI", "ErrorInvalidUser"]) => {
-            PlatformError::Refused { status, code }
-        }
+        404 if names(&["MailboxNotEnabledForRESTAPI", "ErrorInvalidUser"]) => PlatformError::NoCalendars,
         404 => PlatformError::NotFound,
         410 if asked == Asked::Resume => PlatformError::CursorExpired,
         410 => PlatformError::NotFound,

@@ -100,7 +100,7 @@ pub(crate) struct SyncLog {
     /// How many rounds the row stands for.
     pub rounds: i64,
     /// `ok`, `partial`, or why it failed: `needs_reconnect`, `rate_limited`, `quota_exhausted`, `unavailable`,
-    /// `unauthorized`, `misconfigured`, `refused`, `database`; others may come.
+    /// `unauthorized`, `misconfigured`, `no_calendars` (the account has none), `refused`, `database`; others may come.
     pub outcome: String,
     pub added: i64,
     pub changed: i64,

@@ -17,6 +17,7 @@ mod exports;
 mod keys;
 mod live;
 mod neighbours;
+mod no_calendars;
 mod offering;
 mod outages;
 mod people;

@@ -27,6 +27,9 @@ use crate::microsoft::subscriptions::due::{Event, Lifecycle};
 use crate::microsoft::throttle;
 use crate::simulator::{Simulator, World};
 
+/// Of a mailbox of which nothing is said.
+const ZONE: &str = "Europe/Paris";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewAccount {
@@ -82,7 +85,7 @@ pub(crate) fn add(world: &mut World, said: Value) -> Result<Value, Problem> {
     if !new.email.contains('@') {
         return Err(Problem::bad("email: not an address"));
     }
-    let zone = new.zone.clone().unwrap_or_else(|| "Europe/Paris".to_owned());
+    let zone = new.zone.clone().unwrap_or_else(|| ZONE.to_owned());
     zones::kept(&zone).ok_or_else(|| Problem::bad("zone: not a name of a time zone"))?;
     let account = match world.microsoft.directory.account(&new.email) {
         Some(account) => account.clone(),
@@ -241,12 +244,14 @@ struct Change {
     end: Option<End>,
 }
 
-/// What befalls an account: it is disabled, its password changes, its organization wants more.
+/// What befalls an account: it is disabled, its password changes, its organization wants more, it gets or loses its
+/// mailbox.
 pub(super) async fn change_account(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Answer {
     let change: Change = read(&body)?;
     let mut world = simulator.world();
-    let directory = &mut world.microsoft.directory;
-    let account = directory
+    let World { rng, microsoft, .. } = &mut *world;
+    let account = microsoft
+        .directory
         .accounts
         .iter_mut()
         .find(|one| one.id == change.account || one.email.eq_ignore_ascii_case(&change.account))
@@ -254,12 +259,17 @@ pub(super) async fn change_account(State(simulator): State<Arc<Simulator>>, body
     account.disabled = change.disabled.unwrap_or(account.disabled);
     account.without_mail = change.without_mail.unwrap_or(account.without_mail);
     account.without_mailbox = change.without_mailbox.unwrap_or(account.without_mailbox);
+    if !account.without_mailbox && !microsoft.mailboxes.all.contains_key(&account.id) {
+        microsoft.mailboxes.add(&account.id, &account.email, &account.name, ZONE, rng);
+    }
     let (id, shown) = (account.id.clone(), json!(account));
     if change.end.is_some() {
-        for refresh in directory.refresh.iter_mut().filter(|one| one.account == id && !one.by_control) {
+        for refresh in
+            microsoft.directory.refresh.iter_mut().filter(|one| one.account == id && !one.by_control)
+        {
             refresh.ended = change.end;
         }
-        world.microsoft.end_subscriptions(&id, None);
+        microsoft.end_subscriptions(&id, None);
     }
     Ok(Json(shown))
 }

@@ -45,7 +45,7 @@ impl Page<'_> {
                     (false, _) => self.language.pick("compte professionnel", "work account"),
                 },
             );
-            match microsoft.mailboxes.all.get(&account.id) {
+            match microsoft.mailboxes.all.get(&account.id).filter(|_| !account.without_mailbox) {
                 Some(mailbox) => self.mailbox(main, number, account, mailbox, now),
                 None => {
                     let none = self

@@ -120,6 +120,27 @@ async fn a_mailbox_has_settings_or_there_is_none() {
         assert_eq!((refused.status, code(&refused)), (404, "MailboxNotEnabledForRESTAPI"), "{path}");
     }
     assert_eq!(sim.graph_get_as(&token, "/me").await.status, 200);
+    let own = sim.graph_get_as(&token, "/me/calendars/x/events").await;
+    assert_eq!((own.status, code(&own)), (404, "MailboxNotEnabledForRESTAPI"));
+
+    // One is set up later, taken away, and given back with what was in it.
+    let has = |without: bool| json!({"account": "nomail@contoso.test", "without_mailbox": without});
+    sim.control("accounts/change", has(false)).await;
+    let event = json!({"subject": "Dentist", "start": {"dateTime": "2027-03-25T09:00:00", "timeZone": "UTC"},
+        "end": {"dateTime": "2027-03-25T10:00:00", "timeZone": "UTC"}});
+    let more = json!({"platform": "outlook", "email": "nomail@contoso.test", "events": [event]});
+    sim.control("accounts", more).await;
+    let subjects = async || {
+        let events = sim.graph_get_as(&token, "/me/events").await;
+        assert_eq!(events.status, 200);
+        events.body["value"].as_array().unwrap().iter().map(|one| one["subject"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(subjects().await, ["Dentist"]);
+    sim.control("accounts/change", has(true)).await;
+    let refused = sim.graph_get_as(&token, "/me/events").await;
+    assert_eq!((refused.status, code(&refused)), (404, "MailboxNotEnabledForRESTAPI"));
+    sim.control("accounts/change", has(false)).await;
+    assert_eq!(subjects().await, ["Dentist"]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use simone_booking::id::{EnteredId, SyncLogId, UnavailabilityId};
 use simone_booking::{CalendarId, ConnectionId, Horizon, Interval, Locale, ProviderId};
 use simone_sync::platform::Platform;
 use simone_sync::ports::{Status, StoreError, StoreResult};
+use simone_sync::round::Outcome;
 use uuid::Uuid;
 
 /// What was read longer ago than this is in doubt: a round every five minutes, and its repetitions after a failure.
@@ -207,6 +208,8 @@ struct TrustRow {
     unread: bool,
     failing: bool,
     gone: bool,
+    /// Of its account the platform says that it has no calendars.
+    has_none: bool,
     held: bool,
 }
 
@@ -333,7 +336,7 @@ impl Database {
             Ok(sqlx::query_as(
                 "SELECT k.id AS connection_id, c.id AS calendar_id, k.status, k.last_synced_at,
                         c.synced_at IS NULL AS unread, c.last_error IS NOT NULL AS failing,
-                        c.gone_at IS NOT NULL AS gone,
+                        c.gone_at IS NOT NULL AS gone, COALESCE(k.last_error = $2, FALSE) AS has_none,
                         EXISTS (SELECT 1 FROM calendar_sync_events e
                                 WHERE e.calendar_id = c.id AND e.held_at IS NOT NULL) AS held
                  FROM calendar_connections k LEFT JOIN calendars c ON c.connection_id = k.id AND c.selected
@@ -341,13 +344,15 @@ impl Database {
                  ORDER BY k.created_at, k.id, c.is_primary DESC, c.id",
             )
             .bind(provider.0)
+            .bind(Outcome::NoCalendars.code())
             .fetch_all(&mut *conn)
             .await?)
         })?;
         let mut trust = Trust::default();
         for row in rows {
-            // An account none of whose calendars is selected blocks nothing; one never read may have something to say.
-            if row.calendar_id.is_none() && row.last_synced_at.is_some() {
+            // An account none of whose calendars is selected blocks nothing; one never read may have something to say,
+            // unless it is known to have no calendars.
+            if row.calendar_id.is_none() && (row.last_synced_at.is_some() || row.has_none) {
                 continue;
             }
             trust.synced_at = match (trust.synced_at, row.last_synced_at) {

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use simone_booking::{CalendarId, ConnectionId, Horizon, Provider, ProviderId};
 use simone_sync::platform::{Access, Platform};
 use simone_sync::ports::{Status, StoreError, StoreResult};
+use simone_sync::round::Outcome;
 
 pub use simone_sync::ports::Progress;
 use simone_sync::zone;
@@ -75,6 +76,11 @@ impl Connection {
         self.status == Status::Connected
             && (self.calendars.is_empty() || self.calendars.iter().any(Calendar::importing) || deriving)
             && self.last_error.is_none()
+    }
+
+    /// The platform said, when it was last asked, that the account has no calendars, and none are known from before.
+    pub fn has_no_calendars(&self) -> bool {
+        self.calendars.is_empty() && self.last_error.as_deref() == Some(Outcome::NoCalendars.code())
     }
 
     /// Blocks to come of all its calendars.

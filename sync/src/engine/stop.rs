@@ -37,6 +37,8 @@ impl Stop {
             Self::Platform(PlatformError::NotFound | PlatformError::CalendarNotFound) => Some("not_found"),
             Self::Platform(PlatformError::Forbidden { .. }) => Some("forbidden"),
             Self::Platform(PlatformError::Refused { .. }) => Some("refused"),
+            // It may be said of the account of another person, who shares the calendar.
+            Self::Platform(PlatformError::NoCalendars) => Some("no_calendars"),
             Self::Platform(PlatformError::CursorExpired) => Some("cursor_expired"),
             // One that says when to come back says it of the whole account.
             Self::Platform(PlatformError::Unavailable { retry_after: None, .. }) => Some("unavailable"),
@@ -66,6 +68,7 @@ impl Stop {
             | Self::Platform(PlatformError::Unavailable { .. }) => Outcome::Unavailable,
             Self::Platform(PlatformError::QuotaExhausted { .. }) => Outcome::QuotaExhausted,
             Self::Platform(PlatformError::Unauthorized) => Outcome::Unauthorized,
+            Self::Platform(PlatformError::NoCalendars) => Outcome::NoCalendars,
             Self::Platform(_) => Outcome::Refused,
             Self::Store(_) | Self::Overtaken => Outcome::Database,
         }

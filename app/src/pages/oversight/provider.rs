@@ -195,6 +195,7 @@ fn problem_words(desk: &Desk, platform: simone_sync::platform::Platform, code: &
     Some(match code {
         "needs_reconnect" => text!(lang, provider.must_reconnect, platform = platform_name(platform)),
         "misconfigured" => text!(lang, provider.misconfigured, platform = platform_name(platform)),
+        "no_calendars" => text!(lang, provider.no_calendars, platform = platform_name(platform)),
         "refused" => text!(lang, provider.refused, platform = platform_name(platform)),
         _ => return outcome_words(lang, platform, code).map(|_| text!(lang, provider.failing)),
     })

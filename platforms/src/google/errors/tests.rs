@@ -41,6 +41,7 @@ fn the_catalogue_of_errors() {
         (403, "dailyLimitExceeded", format!("QuotaExhausted {{ retry_after: {wait} }}")),
         (403, "accessNotConfigured", "Refused { status: 403, code: \"accessNotConfigured\" }".to_owned()),
         (403, "insufficientPermissions", "MissingScopes".to_owned()),
+        (403, "notACalendarUser", "NoCalendars".to_owned()),
         (403, "requiredAccessLevel", "Forbidden { code: \"requiredAccessLevel\" }".to_owned()),
         (403, "forbidden", "Forbidden { code: \"forbidden\" }".to_owned()),
         (404, "notFound", "NotFound".to_owned()),
