@@ -140,6 +140,7 @@ async fn what_cannot_be_is_refused() {
     for (event, wanted) in [
         (with("showAs", json!("napping")), "RequestBodyRead"),
         (with("subject", json!(7)), "RequestBodyRead"),
+        (with("isOnlineMeeting", json!("no")), "RequestBodyRead"),
         (with("colour", json!("red")), "RequestBodyRead"),
         (with("start", json!({"timeZone": "UTC"})), "RequestBodyRead"),
         (with("start", json!({"dateTime": "soon", "timeZone": "UTC"})), "ErrorPropertyValidationFailure"),
@@ -168,6 +169,9 @@ async fn what_cannot_be_is_refused() {
     assert_eq!(broken.status, 400);
     assert!(mail.all("/me/events").await.is_empty(), "nothing of it was kept");
     assert_eq!(mail.made(with("ShowAs", json!("OOF"))).await["showAs"], "oof", "letters do not matter");
+    // As text: a library that many use writes it so.
+    let said = mail.post("/me/events", with("isOnlineMeeting", json!("false"))).await;
+    assert_eq!((said.status, &said.body["isOnlineMeeting"]), (201, &json!(false)));
 }
 
 #[tokio::test]

@@ -161,7 +161,12 @@ impl Kind {
             Kind::Text if value.is_string() => Ok(value.clone()),
             Kind::Text => wrong("Edm.String"),
             Kind::Flag if value.is_boolean() => Ok(value.clone()),
-            Kind::Flag => wrong("Edm.Boolean"),
+            // Written as text, too: the `O365` library does so of `isOnlineMeeting`.
+            Kind::Flag => match value.as_str() {
+                Some("true") => Ok(true.into()),
+                Some("false") => Ok(false.into()),
+                _ => wrong("Edm.Boolean"),
+            },
             Kind::Number if value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) => {
                 Ok(value.clone())
             }
