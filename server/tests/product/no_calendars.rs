@@ -1,11 +1,11 @@
 //! An account at work whose organisation keeps the mailboxes on its own servers: signing in works, calendars there are none.
 
-use crate::support::ACCOUNT;
 use crate::support::bookings::{free, open_for_booking};
 use crate::support::browser::{Browser, Consent, Page};
 use crate::support::platform::Side;
 use crate::support::{
-    CAMILLE, OTHER_ACCOUNT, a_monday, add_account, add_other_account, eventually, on_both_at, timed,
+    ACCOUNT, CAMILLE, OTHER_ACCOUNT, Stage, a_monday, add_account, add_other_account, eventually, on_both_at,
+    timed,
 };
 use chrono::Days;
 use reqwest::StatusCode;
@@ -24,7 +24,7 @@ async fn told(browser: &mut Browser) -> Page {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_without_a_mailbox_is_explained_and_begins_once_it_has_one() {
-    on_both_at(Side::Outlook, "mailbox", &async |stage| {
+    on_both_at(Side::Outlook, "mailbox", &async |stage: &mut Stage| {
         let none = json!({"email": ACCOUNT, "name": "Camille Moreau", "without_mailbox": true});
         stage.simulator.add_account(none).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await.says("Outlook est connecté.");
@@ -44,12 +44,14 @@ async fn an_account_without_a_mailbox_is_explained_and_begins_once_it_has_one() 
             page.says(WHY);
             page.says(WHAT_TO_DO);
         }
-        stage.browser.press(&settings, "English").await;
+        let account = stage.browser.open("/settings/account").await;
+        stage.browser.press(&account, "English").await;
         let english = stage.browser.open("/settings/calendars").await;
         english.says("This account has no Outlook mailbox, and so no calendar");
         english.says("Connect another account, or disconnect this one");
         english.says("No calendars");
-        stage.browser.press(&english, "Français").await;
+        let account = stage.browser.open("/settings/account").await;
+        stage.browser.press(&account, "Français").await;
         assert_eq!(stage.status().await.as_deref(), Some("connected"), "reconnecting would not help");
 
         // That there is nothing to read keeps nobody from booking.
@@ -83,7 +85,7 @@ async fn an_account_without_a_mailbox_is_explained_and_begins_once_it_has_one() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mailbox_that_goes_away_leaves_its_blocks_and_another_account_goes_on() {
-    on_both_at(Side::Outlook, "moved", &async |stage| {
+    on_both_at(Side::Outlook, "moved", &async |stage: &mut Stage| {
         add_account(&stage.simulator).await;
         stage.browser.connect(ACCOUNT, Consent::Allow).await;
         stage.imported().await;
