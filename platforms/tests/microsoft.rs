@@ -208,7 +208,8 @@ async fn an_event_that_was_dragged_away_and_back_still_blocks() {
     assert_eq!(moved.changes[&lunch], Change::Gone { id: lunch.clone() });
     world.edit(json!({"do": "drag_to_calendar", "event": lunch, "to": "primary"})).await;
     let back = world.pull(Some(&moved.cursor)).await.unwrap();
-    // With immutable ids only its leaving is told (reference sheet 6.2), whenever it comes back.
+    assert_eq!(back.titles(), ["Lunch"]);
+    // Between two rounds, with immutable ids only its leaving is told (reference sheet 6.2).
     world.edit(json!({"do": "drag_to_calendar", "event": lunch, "to": "Club"})).await;
     world.edit(json!({"do": "drag_to_calendar", "event": lunch, "to": "primary"})).await;
     let there = world.pull(Some(&back.cursor)).await.unwrap();

@@ -52,7 +52,7 @@ macro_rules! zone_of {
 
 impl Database {
     fn seal_entered(&self, entered: EnteredId, title: &str) -> Vec<u8> {
-        let details = Details { title: title.to_owned(), link: None };
+        let details = Details { title: title.to_owned(), link: None, ..Details::default() };
         let plain = serde_json::to_vec(&details).expect("details are plain strings");
         self.keys.seal(entered_place(&[entered.0.as_bytes()]), &plain)
     }

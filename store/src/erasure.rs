@@ -164,11 +164,15 @@ impl Database {
                 sqlx::query_as(sql).bind(provider.0).fetch_optional(&mut *conn).await?;
             // Another process was faster.
             let Some((to, name, locale)) = person else { return Ok(false) };
-            // Of those that they disconnected before, the pages have told.
+            // Of those that they disconnected before, the pages have told; what another provider lives on is not to be
+            // withdrawn.
             let accounts: Vec<(String, String, bool)> = sqlx::query_as(
                 "SELECT platform, account_email, abandoned FROM (
                     SELECT c.platform, c.account_email, c.created_at, c.id,
-                           c.disconnect_requested_at >= p.erasure_requested_at AS with_it, EXISTS (
+                           c.disconnect_requested_at >= p.erasure_requested_at AND NOT EXISTS (
+                        SELECT 1 FROM calendar_connections o WHERE o.platform = c.platform
+                        AND o.account_id = c.account_id AND o.id <> c.id AND o.status <> 'disconnected'
+                           ) AS with_it, EXISTS (
                         SELECT 1 FROM notices n WHERE n.connection_id = c.id AND n.kind = 'disconnect_abandoned'
                            ) AS abandoned
                     FROM calendar_connections c JOIN providers p ON p.id = c.provider_id WHERE p.id = $1) AS x

@@ -24,7 +24,7 @@ impl Database {
                 sqlx::query(
                     "UPDATE calendar_connections SET leased_until = NULL, covered = $3, next_sync_at = $4,
                         failures = CASE WHEN $5 THEN 0 ELSE failures + 1 END,
-                        last_error = CASE WHEN $5 THEN NULL ELSE $6 END,
+                        last_error = CASE WHEN $5 THEN NULL WHEN last_error = $18 THEN last_error ELSE $6 END,
                         last_synced_at = CASE WHEN $5 THEN $7 ELSE last_synced_at END,
                         calendars_listed_at = CASE WHEN $8 THEN NULL ELSE calendars_listed_at END,
                         requests = CASE WHEN requests_day = $9 THEN requests + $10 ELSE $10 END,
@@ -55,6 +55,8 @@ impl Database {
                 .bind(idle_log.0)
                 .bind(report.pulled_from)
                 .bind(report.exports.covered)
+                // That an account has no calendars holds until it is read: what fails later says nothing of that.
+                .bind(Outcome::NoCalendars.code())
                 .execute($executor)
             };
         }

@@ -168,6 +168,9 @@ pub struct Details {
     /// Where the event can be opened on its platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// Its owner marked it private: of its title nobody is told but the provider.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub private: bool,
 }
 
 impl fmt::Debug for Details {

@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn observed(id: &str, shape: Shape, title: &str) -> ObservedEvent {
-        let details = Details { title: title.to_owned(), link: None };
+        let details = Details { title: title.to_owned(), link: None, ..Details::default() };
         let (revision, marks) = ("1".to_owned(), Marks::default());
         ObservedEvent {
             id: id.to_owned(),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn stored(shape: Shape, title: &str) -> Stored {
-        let details = Details { title: title.to_owned(), link: None };
+        let details = Details { title: title.to_owned(), link: None, ..Details::default() };
         Stored { shape, marks: Marks::default(), details, held: false }
     }
 

@@ -37,6 +37,7 @@ fn event(id: &str, hours: i64, title: &str, marks: Marks, now: DateTime<Utc>) ->
         details: Details {
             title: title.to_owned(),
             link: Some(format!("https://calendar.example/event?id={id}")),
+            private: false,
         },
         updated: None,
         ical_uid: None,

@@ -16,7 +16,7 @@ use url::Url;
 /// Only what is read. Of attendees, whether it is the provider and what they answered: nobody's address.
 macro_rules! event_fields {
     () => {
-        "id,etag,status,updated,summary,htmlLink,start,end,endTimeUnspecified,recurrence,recurringEventId,\
+        "id,etag,status,updated,summary,visibility,htmlLink,start,end,endTimeUnspecified,recurrence,recurringEventId,\
          originalStartTime,transparency,eventType,iCalUID,extendedProperties(private),attendees(self,responseStatus)"
     };
 }

@@ -16,7 +16,7 @@ use simone_sync::export::Marker;
 use simone_sync::zone;
 
 /// Stands in each revision. Raise it when events are to be read anew, because more or something else is read of them.
-const PARSER: u32 = 2;
+const PARSER: u32 = 3;
 
 /// One item of a list. `calendar_zone`: for times that name neither an offset nor a zone known to us. `None`, with
 /// a word in the log, for an item without an id, which can be neither stored nor removed.
@@ -168,6 +168,7 @@ fn details(item: &Object) -> Details {
     Details {
         title: title(text(item, "summary").unwrap_or_default()),
         link: text(item, "htmlLink").and_then(web_address),
+        private: matches!(text(item, "visibility"), Some("private" | "confidential")),
     }
 }
 

@@ -110,10 +110,13 @@ pub(super) fn is_item_missing(answer: &Answer) -> bool {
 
 /// Whether what is wrong is the item, whatever it is, and neither the mailbox nor the calendar.
 pub(super) fn is_item_refused(answer: &Answer) -> bool {
+    const OF_MORE: [&str; 2] = ["ErrorFolderNotFound", "ErrorNonExistentMailbox"];
     match classify(answer, Asked::Anew) {
         PlatformError::Refused { status, .. } => status == 400,
-        PlatformError::NotFound => codes(&answer.body)
-            .is_some_and(|codes| !codes.iter().any(|code| code.eq_ignore_ascii_case("ErrorFolderNotFound"))),
+        PlatformError::Forbidden { .. } => true,
+        PlatformError::NotFound => codes(&answer.body).is_some_and(|codes| {
+            !codes.iter().any(|code| OF_MORE.iter().any(|name| name.eq_ignore_ascii_case(code)))
+        }),
         _ => false,
     }
 }

@@ -183,13 +183,14 @@ impl Microsoft {
         let asks: Vec<Ask> =
             now.iter().map(|read| self.ask_again(calendar, window, read)).collect::<Result<_, _>>()?;
         let answers = self.send_all(token, &asks).await?;
-        let (mut changes, mut whole) = (Vec::new(), Vec::new());
+        let (mut changes, mut whole, mut doubted) = (Vec::new(), Vec::new(), false);
         let mut failed: Option<PlatformError> = None;
         for (read, answer) in now.into_iter().zip(answers) {
             match answer.and_then(|answer| found(&read, &answer, window)) {
                 Ok(found) => {
                     changes.extend(found.changes);
                     whole.extend(found.whole);
+                    doubted |= found.doubted;
                     if let Some(next) = found.next {
                         reads.push_front(next);
                     }
@@ -206,7 +207,21 @@ impl Microsoft {
             // One that is to be made again is made again with the others of its page.
             return Err(error);
         }
-        let mut answer = if reads.is_empty() {
+        let mut answer = if doubted {
+            // What is deleted, or in another calendar, may be found by its id as well. What stands in this one the view
+            // tells, and of all that was still to be read.
+            let mut series = BTreeSet::new();
+            for read in reads {
+                match read {
+                    Read::Series(id, _) | Read::Former(id) => {
+                        series.insert(id);
+                    }
+                    Read::Removed(id) => changes.push(Change::Gone { id }),
+                    Read::Single(_) => {}
+                }
+            }
+            more(changes, window, Step::View(View::of(delta, Some(series))))?
+        } else if reads.is_empty() {
             last(changes, window, delta)?
         } else {
             more(changes, window, Step::Reread { delta, reads })?
@@ -280,6 +295,8 @@ struct Found {
     changes: Vec<Change>,
     whole: Option<String>,
     next: Option<Read>,
+    /// It is found by its id although it is said to be removed: the view tells whether it stands in the calendar.
+    doubted: bool,
 }
 
 fn found(read: &Read, answer: &Answer, window: Interval) -> Result<Found, PlatformError> {
@@ -305,9 +322,9 @@ fn found(read: &Read, answer: &Answer, window: Interval) -> Result<Found, Platfo
             let changes = occurrences(id, &list.items);
             Ok(match list.next {
                 Some(next) => {
-                    Found { changes, whole: None, next: Some(Read::Series(id.clone(), Some(next))) }
+                    Found { changes, next: Some(Read::Series(id.clone(), Some(next))), ..Found::default() }
                 }
-                None => Found { changes, whole: Some(id.clone()), next: None },
+                None => Found { changes, whole: Some(id.clone()), ..Found::default() },
             })
         }
         Read::Single(id) | Read::Former(id) | Read::Removed(id) => {
@@ -320,18 +337,22 @@ fn found(read: &Read, answer: &Answer, window: Interval) -> Result<Found, Platfo
                 if former {
                     return Err(nonsense("a series does not tell its occurrences"));
                 }
+                if let Read::Removed(id) = read {
+                    let next = Some(Read::Series(id.clone(), None));
+                    return Ok(Found { next, doubted: true, ..Found::default() });
+                }
                 // It was made a series since the delta told of it.
                 return Ok(Found { next: Some(Read::Series(id.clone(), None)), ..Found::default() });
             }
             let change = parse::change(&Value::Object(item)).filter(|change| change.id() == id);
-            let mut change =
-                change.ok_or_else(|| nonsense("the answer is not the event that was asked for"))?;
-            if let (Read::Removed(id), Change::Present(event)) = (read, &change)
-                && !reaches_into(&event.shape, window)
-            {
-                change = Change::Gone { id: id.clone() };
+            let change = change.ok_or_else(|| nonsense("the answer is not the event that was asked for"))?;
+            if let Read::Removed(id) = read {
+                let outside =
+                    matches!(&change, Change::Present(event) if !reaches_into(&event.shape, window));
+                let gone = Change::Gone { id: id.clone() };
+                return Ok(Found { changes: vec![gone], doubted: !outside, ..Found::default() });
             }
-            Ok(Found { changes: vec![change], whole: former.then(|| id.clone()), next: None })
+            Ok(Found { changes: vec![change], whole: former.then(|| id.clone()), ..Found::default() })
         }
     }
 }

@@ -16,11 +16,11 @@ use simone_sync::export::Marker;
 use simone_sync::zone;
 
 /// Stands in each revision. Raise it when events are to be read anew, because more or something else is read of them.
-const PARSER: u32 = 1;
+const PARSER: u32 = 2;
 
 /// What is read of an event: nobody's address, and no text but the title.
 pub(super) const FIELDS: &str = "id,type,seriesMasterId,originalStart,originalStartTimeZone,start,end,isAllDay,isCancelled,\
-    showAs,responseStatus,subject,webLink,iCalUId,createdDateTime,lastModifiedDateTime,transactionId";
+    showAs,sensitivity,responseStatus,subject,webLink,iCalUId,createdDateTime,lastModifiedDateTime,transactionId";
 
 /// Of the names of our properties, for good: events that stand in calendars carry it (7.6).
 const NAMESPACE: &str = "6f1d3c52-9a04-4f7e-8f0b-1e6a5d2c7b93";
@@ -199,6 +199,7 @@ fn details(item: &Object) -> Details {
     Details {
         title: title(text(item, "subject").unwrap_or_default()),
         link: text(item, "webLink").and_then(web_address),
+        private: text(item, "sensitivity").is_some_and(|said| !said.eq_ignore_ascii_case("normal")),
     }
 }
 

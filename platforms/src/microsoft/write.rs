@@ -117,7 +117,9 @@ impl Microsoft {
 /// What a refused call means: of an event of ours only Microsoft's word that it is not there is believed.
 fn refusal(answer: &Answer) -> PlatformError {
     match classify(answer, Asked::Anew) {
-        PlatformError::NotFound if !is_item_missing(answer) => PlatformError::CalendarNotFound,
+        PlatformError::NotFound if answer.status != 410 && !is_item_missing(answer) => {
+            PlatformError::CalendarNotFound
+        }
         error => error,
     }
 }
@@ -125,8 +127,16 @@ fn refusal(answer: &Answer) -> PlatformError {
 /// What became of a call.
 fn done(call: &Call, answer: &Answer) -> Result<Done, PlatformError> {
     let refused = || refusal(answer);
-    if matches!(call, Call::Read { .. }) && answer.status != 200 {
-        return Err(refused());
+    match call {
+        // No event was named: only the calendar can be what is missing.
+        Call::Read { event_id: None, .. } | Call::Create { .. } if matches!(answer.status, 404 | 410) => {
+            return Err(match refused() {
+                PlatformError::NotFound => PlatformError::CalendarNotFound,
+                error => error,
+            });
+        }
+        Call::Read { .. } if answer.status != 200 => return Err(refused()),
+        _ => {}
     }
     match call {
         Call::Read { name, event_id: None, .. } => {

@@ -31,6 +31,7 @@ pub(crate) struct ProviderAnswer {
     #[schema(value_type = Language)]
     pub locale: Locale,
     /// Whether they allow titles and their accounts' addresses to be told here: their own choice, on their account page.
+    /// What they marked private in their calendar is never told.
     pub titles_shared: bool,
     pub created_at: DateTime<Utc>,
 }

@@ -72,8 +72,8 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
             format!("{} : une autorisation reste à retirer", platform_name(*platform)),
             format!(
                 "Vous avez déconnecté {account}. Simone a effacé ses accès et ce qu’elle avait lu de vos événements, mais \
-                 le service n’a pas répondu pendant 24 heures : des rendez-vous de Simone peuvent y être restés, et \
-                 l’autorisation y figure encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
+                 le service ne l’a pas laissée tout défaire : des rendez-vous de Simone peuvent y être restés, et l’autorisation \
+                 peut y figurer encore. Elle ne sert plus à rien ; pour la retirer vous-même :\n\n{}",
                 permissions_pages(*platform, Lang::fr)
             ),
         ),
@@ -81,8 +81,8 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
             format!("{}: a permission is left to withdraw", platform_name(*platform)),
             format!(
                 "You disconnected {account}. Simone has erased its access and what it had read of your events, but the \
-                 service did not answer for 24 hours: appointments of Simone may have stayed there, and the \
-                 permission is still listed. It is of no use any more; to withdraw it yourself:\n\n{}",
+                 service did not let it undo everything: appointments of Simone may have stayed there, and the \
+                 permission may still be listed. It is of no use any more; to withdraw it yourself:\n\n{}",
                 permissions_pages(*platform, Lang::en)
             ),
         ),
@@ -150,12 +150,12 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
         }
         (EmailKind::Erased { abandoned, disconnected }, Locale::Fr) => {
             let mut text = "Votre compte est effacé : votre profil, vos choix, ce que Simone avait lu de vos événements. \
-                            Vos calendriers eux-mêmes n’ont pas changé. Ceci est le dernier message de Simone."
+                            Simone n’a touché à aucun de vos propres événements. Ceci est le dernier message de Simone."
                 .to_owned();
             for (platform, account) in abandoned {
                 text += &format!(
-                    "\n\nPour {account}, le service n’a pas répondu pendant 24 heures : des rendez-vous de Simone peuvent y \
-                     être restés, et l’autorisation y figure encore. Elle ne sert plus à rien ; pour la retirer \
+                    "\n\nPour {account}, le service n’a pas laissé Simone tout défaire : des rendez-vous de Simone peuvent y \
+                     être restés, et l’autorisation peut y figurer encore. Elle ne sert plus à rien ; pour la retirer \
                      vous-même :\n\n{}",
                     permissions_pages(*platform, Lang::fr)
                 );
@@ -171,12 +171,12 @@ pub(crate) fn words(email: &Email, public_url: &Url) -> Words {
         }
         (EmailKind::Erased { abandoned, disconnected }, Locale::En) => {
             let mut text = "Your account is erased: your profile, your choices, what Simone had read of your events. Your \
-                            calendars themselves have not changed. This is the last message from Simone."
+                            own events were not touched. This is the last message from Simone."
                 .to_owned();
             for (platform, account) in abandoned {
                 text += &format!(
-                    "\n\nFor {account} the service did not answer for 24 hours: appointments of Simone may have stayed \
-                     there, and the permission given to Simone is still listed. It is of no use any more; to withdraw it \
+                    "\n\nFor {account} the service did not let Simone undo everything: appointments of Simone may have \
+                     stayed there, and the permission given to Simone may still be listed. It is of no use any more; to withdraw it \
                      yourself:\n\n{}",
                     permissions_pages(*platform, Lang::en)
                 );

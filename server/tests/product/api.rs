@@ -272,6 +272,18 @@ async fn what_blocks_is_what_the_agenda_shows_and_titles_are_the_provider_s_to_a
                 }
             }
         }
+        // What she marked private in her calendar stays hers, whatever she allows.
+        let mut analysis = timed("Analyse", today() + Days::new(3), (6, 0), (6, 30));
+        analysis["visibility"] = json!("private");
+        stage.simulator.add_event(ACCOUNT, analysis).await;
+        stage.sync(ACCOUNT).await;
+        stage.settled().await;
+        let with_it = api.pages(&path, async || {}).await;
+        assert_eq!(with_it.len(), shown.len() + 1);
+        assert!(!format!("{with_it:?}").contains("Analyse"), "{with_it:?}");
+        assert_eq!(with_it.iter().filter(|it| it["title"].is_null()).count(), 1);
+        assert!(stage.day(today() + Days::new(3)).await.contains("Analyse"), "she reads it");
+
         let page = stage.browser.open("/settings/account").await;
         stage.browser.press(&page, "Partager les titres").await.says("ne voit plus que vos créneaux occupés");
         assert!(api.pages(&path, async || {}).await.iter().all(|it| it["title"].is_null()));

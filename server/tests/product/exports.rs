@@ -283,7 +283,7 @@ async fn a_calendar_that_is_not_found_for_a_while_keeps_no_ghost() {
             "kind": "status", "status": 404, "reason": "ErrorFolderNotFound", "method": "DELETE",
             "path": "/v1.0/me/calendars/*", "times": null
         });
-        stage.simulator.fault(hidden).await;
+        stage.simulator.fault(hidden.clone()).await;
         receive(stage, &connection, Some(&calendar)).await;
         eventually("the event cannot be taken away", async || {
             let failed = "calendar_exported_bookings WHERE error = 'not_found'";
@@ -296,6 +296,27 @@ async fn a_calendar_that_is_not_found_for_a_while_keeps_no_ghost() {
         exported(stage).await;
         assert_eq!(ours_of(stage, ACCOUNT).await, Vec::<Value>::new());
         assert_eq!(ours(stage, &format!("account={ACCOUNT}&calendar={FAMILY}")).await.len(), 1);
+
+        // Nor at the end: while the calendar is listed, that it is not found is no proof.
+        stage.simulator.fault(hidden).await;
+        let settings = stage.browser.open("/settings/calendars").await;
+        let confirm = stage.browser.click(&settings, &format!("Déconnecter {ACCOUNT}")).await;
+        let form = confirm.form("Déconnecter").with("keep_events", "false");
+        stage.browser.send(&confirm, &form).await;
+        eventually("the event cannot be taken away", async || {
+            let tried = "calendar_connections WHERE status = 'disconnecting' AND failures > 0";
+            (stage.database.count(tried).await == 1).then_some(())
+        })
+        .await;
+        stage.simulator.clear_faults().await;
+        let soon = stage.database.instant(now());
+        stage.database.execute(&format!("UPDATE calendar_connections SET next_sync_at = {soon}")).await;
+        eventually("it is disconnected", async || {
+            let left = stage.database.count("calendar_connections WHERE status <> 'disconnected'").await;
+            (left == 0).then_some(())
+        })
+        .await;
+        assert_eq!(ours(stage, &format!("account={ACCOUNT}&calendar={FAMILY}")).await, Vec::<Value>::new());
     })
     .await;
 }

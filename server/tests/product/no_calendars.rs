@@ -8,10 +8,10 @@ use crate::support::{
     timed,
 };
 use chrono::Days;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-const WHY: &str = "Ce compte n’a pas de boîte aux lettres Outlook, donc pas de calendrier";
+const WHY: &str = "Ce compte n’a pas de boîte aux lettres Outlook en ligne, donc pas de calendrier";
 const WHAT_TO_DO: &str = "Connectez un autre compte, ou déconnectez celui-ci";
 
 async fn told(browser: &mut Browser) -> Page {
@@ -30,8 +30,8 @@ async fn an_account_without_a_mailbox_is_explained_and_begins_once_it_has_one() 
         stage.browser.connect(ACCOUNT, Consent::Allow).await.says("Outlook est connecté.");
 
         let settings = told(&mut stage.browser).await;
-        settings.says("ou n’a jamais été ouverte");
-        settings.says("Rien n’y est lu ni inscrit, et vos blocages ne changent pas.");
+        settings.says("soit elle n’a jamais été ouverte");
+        settings.says("Rien n’y est lu ni inscrit ; vos autres calendriers n’en sont pas affectés.");
         settings.says(WHAT_TO_DO);
         settings.says("Sans calendrier");
         for wrong in ["l’équipe doit corriger", "dans quelques secondes", "Import en cours", "À reconnecter"]
@@ -47,7 +47,7 @@ async fn an_account_without_a_mailbox_is_explained_and_begins_once_it_has_one() 
         let account = stage.browser.open("/settings/account").await;
         stage.browser.press(&account, "English").await;
         let english = stage.browser.open("/settings/calendars").await;
-        english.says("This account has no Outlook mailbox, and so no calendar");
+        english.says("This account has no Outlook mailbox online, and so no calendar");
         english.says("Connect another account, or disconnect this one");
         english.says("No calendars");
         let account = stage.browser.open("/settings/account").await;
@@ -64,6 +64,20 @@ async fn an_account_without_a_mailbox_is_explained_and_begins_once_it_has_one() 
         assert_eq!(availability.is(StatusCode::OK)["reliable"], true, "{}", availability.body);
         let connections = api.get(&format!("/api/v1/providers/{camille}/connections")).await;
         assert_eq!(connections.is(StatusCode::OK)["items"][0]["last_error"], "no_calendars");
+
+        // Nor does it when Microsoft does not answer for a while: that says nothing new of the account.
+        let away = json!({"kind": "status", "status": 503, "path": "/v1.0/*", "times": null});
+        stage.simulator.fault(away).await;
+        let connection = connections.body["items"][0]["id"].as_str().unwrap();
+        let sync = format!("/api/v1/connections/{connection}/sync");
+        api.send(api.request(Method::POST, &sync)).await;
+        eventually("a round fails", async || {
+            let failed = "calendar_sync_logs WHERE outcome = 'unavailable'";
+            (stage.database.count(failed).await > 0).then_some(())
+        })
+        .await;
+        assert_eq!(free(&api, &camille, &service).await.len(), slots.len(), "all is offered still");
+        stage.simulator.clear_faults().await;
 
         // A mailbox is set up, with something in it: nobody has to connect anew.
         let given = json!({"account": ACCOUNT, "without_mailbox": false});

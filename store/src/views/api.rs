@@ -314,6 +314,7 @@ impl Database {
             (None, _, _, Some(sealed)) => Some(self.open_own_details(id, &sealed)),
             _ => None,
         };
+        let shared = details.filter(|details| !details.private);
         let typed = row.entered_id.zip(row.entered);
         let typed = typed.map(|(entered, sealed)| self.open_entered(EnteredId(entered), &sealed));
         let source = match (row.platform, row.connection_id) {
@@ -326,7 +327,7 @@ impl Database {
             all_day: row.all_day,
             reason: row.reason,
             source,
-            title: typed.or(details.map(|details| details.title)).filter(|title| !title.is_empty()),
+            title: typed.or(shared.map(|details| details.title)).filter(|title| !title.is_empty()),
         })
     }
 

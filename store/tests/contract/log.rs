@@ -45,7 +45,7 @@ fn present(event: ObservedEvent) -> Change {
 
 fn titled(event: ObservedEvent, title: &str) -> ObservedEvent {
     ObservedEvent {
-        details: Details { title: title.to_owned(), link: None },
+        details: Details { title: title.to_owned(), link: None, ..Details::default() },
         revision: title.to_owned(),
         ..event
     }

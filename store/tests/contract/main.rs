@@ -115,7 +115,7 @@ fn single(id: &str, start: DateTime<Utc>) -> ObservedEvent {
         revision: "1".to_owned(),
         shape: Shape::Single { span: Span::Timed { start, end: start + TimeDelta::hours(1) } },
         marks: Marks::default(),
-        details: Details { title: "Secret dentist".to_owned(), link: None },
+        details: Details { title: "Secret dentist".to_owned(), link: None, ..Details::default() },
         updated: None,
         ical_uid: None,
         marker: None,

@@ -42,8 +42,11 @@ async fn every_block_says_which_rule_made_it_and_from_what() {
     on_both(async |fixture| {
         let provider = fixture.provider("a").await;
         let plain = Marks::default();
-        let linked =
-            Details { title: "Yoga".to_owned(), link: Some("https://calendar.test/yoga".to_owned()) };
+        let linked = Details {
+            title: "Yoga".to_owned(),
+            link: Some("https://calendar.test/yoga".to_owned()),
+            ..Details::default()
+        };
         let events = vec![
             single("busy", later(60)),
             marked(single("tentative", later(120)), Marks { tentative: true, ..plain }),
@@ -109,7 +112,7 @@ async fn every_event_to_come_says_whether_it_blocks_and_why() {
         };
         let events = vec![
             ObservedEvent {
-                details: Details { title: "Yoga".to_owned(), link: None },
+                details: Details { title: "Yoga".to_owned(), link: None, ..Details::default() },
                 ..weekly("yoga", later(60))
             },
             ObservedEvent { shape, details: Details::default(), ..single("yoga_1", slot) },

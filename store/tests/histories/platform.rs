@@ -255,7 +255,7 @@ pub fn details(event: &Event) -> Details {
         Some(written) => written.title.clone(),
         None => format!("Private {}", event.title),
     };
-    Details { title, link: None }
+    Details { title, link: None, ..Details::default() }
 }
 
 pub fn unavailable(after: Option<u64>) -> PlatformError {

@@ -57,12 +57,24 @@ impl Engine {
             return Ok(true);
         };
         let mut failed = HashMap::new();
-        self.perform_all(round, &input, farewell(&input.written), &mut failed).await?;
-        if failed.values().any(|code| matches!(*code, "unavailable" | "changed")) {
+        let operations = farewell(&input.written);
+        let places: HashMap<_, _> = operations
+            .iter()
+            .filter_map(|operation| Some((operation.key(), calendar_of(&input, operation)?)))
+            .collect();
+        self.perform_all(round, &input, operations.clone(), &mut failed).await?;
+        if failed.values().any(|code| *code == "not_found") {
+            // With a calendar that is not there any more, its events are not there either: the list tells.
+            let listed = self.list_calendars(round).await?;
+            failed.retain(|key, code| {
+                let place = places.get(key);
+                *code != "not_found" || listed.iter().any(|calendar| Some(&&calendar.id) == place)
+            });
+        }
+        if failed.values().any(|code| matches!(*code, "unavailable" | "changed" | "not_found")) {
             return Err(Stop::Platform(unavailable("events could not be removed")));
         }
-        // With a calendar that is not there any more, its events are not there either.
-        Ok(failed.values().all(|code| *code == "not_found"))
+        Ok(failed.is_empty())
     }
 
     async fn perform_all(

@@ -54,7 +54,7 @@ impl Engine {
             };
             let now = self.clock.now();
             // An answer that had to be looked through is not to be given again.
-            let looked_through = !pull.changes.is_empty();
+            let looked_through = !(pull.changes.is_empty() && pull.whole.is_empty());
             if !target.selected {
                 // It only receives bookings: of what else is in it nothing is kept.
                 pull.changes.retain(|change| {

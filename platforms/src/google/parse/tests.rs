@@ -94,7 +94,7 @@ fn reads_a_series_as_google_records_it() {
         event,
         ObservedEvent {
             id: "4k3h1bqn0pmn2qmvc7m0b6ip2q".to_owned(),
-            revision: "2:\"3485464646392798\"".to_owned(),
+            revision: "3:\"3485464646392798\"".to_owned(),
             shape: Shape::Master {
                 series: Series {
                     first: timed("2025-03-24T12:30:00Z", "2025-03-24T13:15:00Z"),
@@ -106,6 +106,7 @@ fn reads_a_series_as_google_records_it() {
             details: Details {
                 title: "Dishes".to_owned(),
                 link: Some("https://www.google.com/calendar/event?eid=NGsz".to_owned()),
+                private: false,
             },
             updated: Some(at("2025-03-23T12:18:43.196Z")),
             ical_uid: Some("4k3h1bqn0pmn2qmvc7m0b6ip2q@google.com".to_owned()),
@@ -351,7 +352,7 @@ fn a_title_is_kept_within_bounds() {
 #[test]
 fn a_revision_changes_with_the_answer() {
     let revision = |fields: Value| event(with(fields)).revision;
-    assert_eq!(revision(json!({})), "2:\"1\"");
+    assert_eq!(revision(json!({})), "3:\"1\"");
     assert_ne!(revision(json!({"etag": "\"2\""})), revision(json!({})));
     let bare = |summary: &str| revision(json!({"etag": null, "summary": summary}));
     assert_eq!(bare("a"), bare("a"));
@@ -498,4 +499,14 @@ proptest! {
         }
         sound(&item, zone)?;
     }
+}
+
+#[test]
+fn what_its_owner_marked_as_not_for_everybody_is_private() {
+    for (visibility, private) in
+        [("default", false), ("public", false), ("private", true), ("confidential", true)]
+    {
+        assert_eq!(event(with(json!({"visibility": visibility}))).details.private, private, "{visibility}");
+    }
+    assert!(!event(with(json!({}))).details.private);
 }

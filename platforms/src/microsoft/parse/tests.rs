@@ -84,12 +84,13 @@ fn reads_an_event_as_graph_records_it() {
         event(real_items().remove(0)),
         ObservedEvent {
             id: "AAMkAGI1AAAt9AHjAAA=".to_owned(),
-            revision: "1:W/\"ZlnW4RIAV06KYYwlrfNZvQAALfZeRQ==\"".to_owned(),
+            revision: "2:W/\"ZlnW4RIAV06KYYwlrfNZvQAALfZeRQ==\"".to_owned(),
             shape: Shape::Single { span: timed("2017-04-15T11:00:00Z", "2017-04-15T12:00:00Z") },
             marks: Marks::default(),
             details: Details {
                 title: "Lunch".to_owned(),
                 link: Some("https://outlook.office365.com/owa/?itemid=AAMk".to_owned()),
+                private: false,
             },
             updated: Some(at("2017-04-15T03:00:51.245372Z")),
             ical_uid: Some("040000008200E00074C5B7101A82E008".to_owned()),
@@ -227,9 +228,9 @@ fn what_counts_as_busy() {
 #[test]
 fn a_version_is_its_etag_or_made_of_its_change_key() {
     let revision = |fields: Value| event(with(fields)).revision;
-    assert_eq!(revision(json!({"@odata.etag": null, "changeKey": "k=="})), "1:W/\"k==\"");
+    assert_eq!(revision(json!({"@odata.etag": null, "changeKey": "k=="})), "2:W/\"k==\"");
     let digest = revision(json!({"@odata.etag": null}));
-    assert!(digest.starts_with("1:#") && if_match(&digest).is_none(), "{digest}");
+    assert!(digest.starts_with("2:#") && if_match(&digest).is_none(), "{digest}");
     assert_ne!(digest, revision(json!({"@odata.etag": null, "subject": "Dinner"})));
 }
 
@@ -299,4 +300,15 @@ proptest! {
             Some(Change::Gone { .. }) => prop_assert!(false, "nothing says so"),
         }
     }
+}
+
+#[test]
+fn what_its_owner_marked_as_not_for_everybody_is_private() {
+    for (sensitivity, private) in
+        [("normal", false), ("Normal", false), ("personal", true), ("private", true), ("Confidential", true)]
+    {
+        let told = event(with(json!({"sensitivity": sensitivity})));
+        assert_eq!(told.details.private, private, "{sensitivity}");
+    }
+    assert!(!event(with(json!({"sensitivity": null}))).details.private);
 }

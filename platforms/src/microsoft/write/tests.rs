@@ -106,16 +106,14 @@ fn the_earliest_that_was_created_under_a_name_is_it() {
 
 #[test]
 fn only_of_an_event_that_is_said_to_be_missing_is_it_believed() {
-    let missing = |code: &str| Answer {
-        status: 404,
+    let refused = |status: u16, code: &str| Answer {
+        status,
         retry_after: None,
         body: json!({"error": {"code": code, "message": "x"}}).to_string().into_bytes(),
     };
     let (calendar, event_id) = ("c".to_owned(), "e".to_owned());
-    let read =
-        |id: Option<String>| Call::Read { calendar: calendar.clone(), name: "n".to_owned(), event_id: id };
+    let read = |id| Call::Read { calendar: calendar.clone(), name: "n".to_owned(), event_id: id };
     let calls = [
-        read(None),
         read(Some(event_id.clone())),
         Call::Update {
             calendar: calendar.clone(),
@@ -126,10 +124,20 @@ fn only_of_an_event_that_is_said_to_be_missing_is_it_believed() {
         Call::Delete { calendar: calendar.clone(), event_id, revision: None },
     ];
     for call in calls {
-        let gone = done(&call, &missing("ErrorItemNotFound"));
-        assert!(matches!(gone, Err(PlatformError::NotFound)), "{call:?} {gone:?}");
+        for (status, code) in [(404, "ErrorItemNotFound"), (410, "Gone")] {
+            let gone = done(&call, &refused(status, code));
+            assert!(matches!(gone, Err(PlatformError::NotFound)), "{call:?} {gone:?}");
+        }
         for code in ["ErrorFolderNotFound", "ResourceNotFound", ""] {
-            let unseen = done(&call, &missing(code));
+            let unseen = done(&call, &refused(404, code));
+            assert!(matches!(unseen, Err(PlatformError::CalendarNotFound)), "{call:?} {code} {unseen:?}");
+        }
+    }
+    // What names no event speaks of the calendar.
+    let create = Call::Create { calendar: calendar.clone(), marker: marker(), content: content() };
+    for call in [read(None), create] {
+        for code in ["ErrorItemNotFound", "ErrorFolderNotFound"] {
+            let unseen = done(&call, &refused(404, code));
             assert!(matches!(unseen, Err(PlatformError::CalendarNotFound)), "{call:?} {code} {unseen:?}");
         }
     }

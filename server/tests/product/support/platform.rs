@@ -268,6 +268,7 @@ impl Side {
                     let shown = if value == "transparent" { "free" } else { "busy" };
                     graph.insert("showAs".to_owned(), json!(shown));
                 }
+                "visibility" => drop(graph.insert("sensitivity".to_owned(), value.clone())),
                 "colorId" => {
                     let color = value.as_str().expect("a color");
                     graph.insert("categories".to_owned(), json!([color]));
