@@ -373,7 +373,7 @@ async fn a_full_listing_then_only_what_changed() {
     let days = Span::AllDay { start: "2026-03-01".parse().unwrap(), end: "2026-03-06".parse().unwrap() };
     assert_eq!((&vacation.shape, vacation.details.title.as_str()), (&Shape::Single { span: days }, "Away"));
     assert!(vacation.details.link.is_some_and(|link| link.starts_with("https://www.google.com/calendar/")));
-    assert!(vacation.revision.starts_with("2:\"") && vacation.updated.is_some());
+    assert!(vacation.revision.starts_with("3:\"") && vacation.updated.is_some());
     match event(&all, "weekly").shape {
         Shape::Master { series } => {
             assert_eq!(series.first, timed("2026-01-13T17:00:00Z", "2026-01-13T18:00:00Z"));
