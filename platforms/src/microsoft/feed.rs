@@ -22,7 +22,7 @@ use state::{Cursor, Page, Read, Step, Touched, View, is_master, written};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Of a page of a delta, whose items are small.
-const DELTA_PAGE: u16 = 200;
+const DELTA_PAGE: u16 = 500;
 
 /// Of a page of the view: a thousand are said to be the most (3), and ours carry a property each.
 const VIEW_PAGE: &str = "500";
