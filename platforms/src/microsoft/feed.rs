@@ -10,7 +10,8 @@ use super::api::{Ask, Collection, object, with_query};
 use super::errors::{Asked, classify, is_item_missing, is_item_refused};
 use super::parse::{self, FIELDS, Kind, expanded, kind};
 use super::{AT_ONCE, Microsoft};
-use crate::call::{json, nonsense};
+use crate::call::nonsense;
+use crate::fields::Object;
 use crate::http::Answer;
 use chrono::{NaiveDate, NaiveTime, SecondsFormat, TimeDelta};
 use secrecy::SecretString;
@@ -301,15 +302,8 @@ struct Found {
 
 fn found(read: &Read, answer: &Answer, window: Interval) -> Result<Found, PlatformError> {
     match read {
-        Read::Single(id) | Read::Series(id, _) | Read::Former(id) | Read::Removed(id)
-            if is_item_missing(answer) =>
-        {
-            Ok(Found { changes: vec![Change::Gone { id: id.clone() }], ..Found::default() })
-        }
-        // That it is removed was said already: whatever else is wrong with its id does not hold up the others.
-        Read::Removed(id) if is_item_refused(answer) => {
-            Ok(Found { changes: vec![Change::Gone { id: id.clone() }], ..Found::default() })
-        }
+        Read::Single(id) | Read::Series(id, _) | Read::Former(id) if is_item_missing(answer) => Ok(gone(id)),
+        Read::Removed(id) => removed(id, answer, window),
         Read::Series(id, None) if answer.status == 400 => match classify(answer, Asked::Anew) {
             PlatformError::Refused { .. } => {
                 Ok(Found { next: Some(Read::Former(id.clone())), ..Found::default() })
@@ -327,34 +321,43 @@ fn found(read: &Read, answer: &Answer, window: Interval) -> Result<Found, Platfo
                 None => Found { changes, whole: Some(id.clone()), ..Found::default() },
             })
         }
-        Read::Single(id) | Read::Former(id) | Read::Removed(id) => {
-            if answer.status != 200 {
-                return Err(classify(answer, Asked::Anew));
-            }
-            let item = json(answer)?;
+        Read::Single(id) | Read::Former(id) => {
+            let item = object(answer, Asked::Anew)?;
             let former = matches!(read, Read::Former(_));
             if is_master(&item) {
                 if former {
                     return Err(nonsense("a series does not tell its occurrences"));
                 }
-                if let Read::Removed(id) = read {
-                    let next = Some(Read::Series(id.clone(), None));
-                    return Ok(Found { next, doubted: true, ..Found::default() });
-                }
                 // It was made a series since the delta told of it.
                 return Ok(Found { next: Some(Read::Series(id.clone(), None)), ..Found::default() });
             }
-            let change = parse::change(&Value::Object(item)).filter(|change| change.id() == id);
-            let change = change.ok_or_else(|| nonsense("the answer is not the event that was asked for"))?;
-            if let Read::Removed(id) = read {
-                let outside =
-                    matches!(&change, Change::Present(event) if !reaches_into(&event.shape, window));
-                let gone = Change::Gone { id: id.clone() };
-                return Ok(Found { changes: vec![gone], doubted: !outside, ..Found::default() });
-            }
+            let change = the_one(id, item)?;
             Ok(Found { changes: vec![change], whole: former.then(|| id.clone()), ..Found::default() })
         }
     }
+}
+
+/// What came of reading what is said to be removed. Whatever is wrong with its id does not hold up the others.
+fn removed(id: &str, answer: &Answer, window: Interval) -> Result<Found, PlatformError> {
+    if is_item_missing(answer) || is_item_refused(answer) {
+        return Ok(gone(id));
+    }
+    let item = object(answer, Asked::Anew)?;
+    if is_master(&item) {
+        let next = Some(Read::Series(id.to_owned(), None));
+        return Ok(Found { next, doubted: true, ..Found::default() });
+    }
+    let outside = matches!(the_one(id, item)?, Change::Present(event) if !reaches_into(&event.shape, window));
+    Ok(Found { doubted: !outside, ..gone(id) })
+}
+
+fn gone(id: &str) -> Found {
+    Found { changes: vec![Change::Gone { id: id.to_owned() }], ..Found::default() }
+}
+
+fn the_one(id: &str, item: Object) -> Result<Change, PlatformError> {
+    let change = parse::change(&Value::Object(item)).filter(|change| change.id() == id);
+    change.ok_or_else(|| nonsense("the answer is not the event that was asked for"))
 }
 
 /// Whether an event stands in the window, as far as it is told; days are taken for those of whatever zone.
